@@ -1,0 +1,57 @@
+# Each target sets up what it needs by itself: `make report` and `make test` work on a fresh clone.
+PYTHON ?= python3
+DATA ?= data/cdnow
+QUARTER ?=
+REPORT_LANG ?= zh
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+READY := $(VENV)/.ready
+
+.PHONY: setup report test test-browser lab check lock bench notebooks clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY)  ## environment in .venv, from requirements.lock
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+
+$(READY): $(BIN)/uv requirements.lock pyproject.toml
+	$(UV) pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+report: $(READY)  ## the quarterly report: make report [DATA=folder QUARTER=2026Q3 REPORT_LANG=zh|en]
+	$(BIN)/kehu report "$(DATA)" --lang $(REPORT_LANG) $(if $(QUARTER),--quarter $(QUARTER))
+
+test: $(READY)  ## all tests but the browser's
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+test-browser: $(READY)  ## JupyterLab and the report in a headless Chromium
+	$(BIN)/python -m pytest -m browser tests/browser
+
+check: $(READY)  ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(READY)  ## JupyterLab on notebooks/
+	$(BIN)/kehu lab --lang $(REPORT_LANG)
+
+notebooks: $(READY)  ## run the notebooks again and store their text outputs
+	$(BIN)/python -m tests.notebooks.refresh
+
+lock: $(BIN)/uv  ## renew requirements.lock
+	$(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
+	  --group dev pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the environment and the reports
+	rm -rf $(VENV) reports

@@ -170,9 +170,27 @@ def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "")
     """
     if unit != "currency" or is_missing(value):
         return format_value(value, unit, lang)
-    # CLDR has no long compact form for Chinese, hence the scales of our own catalogue.
-    scales = ((int(size), word) for size, word in entry(f"scale.{lang}").items())
-    size, word = next(((size, word) for size, word in scales if abs(value) >= size), (1, ""))
+    size, word = _scale(value, lang)
     amount = format_value(value / size, "currency", lang) + word
     name = currency_name(currency, lang)
     return f"{amount}{name}" if lang == "zh" else f"{name} {amount}".strip()
+
+
+def format_tick(value: float, unit: str, lang: str = "zh") -> str:
+    """Write a number on an axis: no more digits than it has.
+
+    Examples
+    --------
+    >>> format_tick(25000.0, "currency", "zh"), format_tick(0.2, "share"), format_tick(1500, "count")
+    ('2.5万', '20%', '1,500')
+    """
+    if unit == "share":
+        return str(numbers.format_percent(value, "#,##0.#%", locale=_LOCALES[lang]))
+    size, word = _scale(value, lang) if unit == "currency" else (1, "")
+    return str(numbers.format_decimal(value / size, "#,##0.##", locale=_LOCALES[lang])) + word
+
+
+def _scale(value: float, lang: str) -> tuple[int, str]:
+    # CLDR has no long compact form for Chinese, hence the scales of our own catalogue, largest first.
+    scales = ((int(size), word) for size, word in entry(f"scale.{lang}").items())
+    return next(((size, word) for size, word in scales if abs(value) >= size), (1, ""))

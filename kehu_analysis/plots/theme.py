@@ -1,0 +1,72 @@
+"""How every chart looks: one style, one palette, and a font that has Chinese characters wherever it runs."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from kehu_analysis import labels
+
+#: Readable in print and by colour-blind readers: blue, orange, green, red, grey, light blue.
+PALETTE = ("#2f5d8a", "#d98032", "#4f8f5b", "#b5483f", "#8a8f98", "#7fb2d9")
+FONT_FAMILY = "Noto Sans SC"
+
+
+@cache
+def font_file() -> Path:
+    """Return the path of the Chinese font that ships with the environment (Noto Sans SC, OFL)."""
+    # The package that carries the font changes matplotlib when imported; only its file is wanted.
+    spec = find_spec("zhplot")
+    folders = spec.submodule_search_locations if spec else None
+    found = [path for folder in folders or () for path in Path(folder).rglob("NotoSansSC*.ttf")]
+    if not found:
+        raise FileNotFoundError("NotoSansSC-Regular.ttf is missing: install the package zhplot")
+    return found[0]
+
+
+@cache
+def _register_font() -> None:
+    font_manager.fontManager.addfont(str(font_file()))
+
+
+def apply_theme() -> None:
+    """Set style, palette and fonts for every chart drawn afterwards."""
+    _register_font()
+    sns.set_theme(style="whitegrid", palette=list(PALETTE))
+    # After set_theme, which resets the fonts.
+    mpl.rcParams.update(
+        {
+            "font.family": "sans-serif",
+            "font.sans-serif": [FONT_FAMILY, "DejaVu Sans"],
+            "axes.unicode_minus": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": "large",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.dpi": 110,
+            "figure.figsize": (8.0, 4.2),
+            "figure.constrained_layout.use": True,
+        }
+    )
+
+
+def draw_on(ax: Axes | None) -> Axes:
+    """Return ``ax``, or the axes of a new figure in the house style."""
+    if ax is not None:
+        return ax
+    apply_theme()
+    _, new = plt.subplots()
+    return new
+
+
+def unit_formatter(unit: str, lang: str) -> FuncFormatter:
+    """Return a tick formatter: 万 and 亿 or thousand and million, per cent, whole numbers without decimals."""
+    return FuncFormatter(lambda value, _: labels.format_tick(value, unit, lang))

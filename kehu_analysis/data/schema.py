@@ -1,0 +1,118 @@
+"""The data contract: which tables there are, their columns, and the headers they are recognised by."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import resources
+
+#: SQL type of each kind of column in the snapshot.
+SQL_TYPES = {
+    "id": "VARCHAR",
+    "text": "VARCHAR",
+    "date": "DATE",
+    "month": "DATE",
+    "money": "DECIMAL(18,4)",
+    "number": "DOUBLE",
+    "integer": "BIGINT",
+    "flag": "BOOLEAN",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the contract (the fields are explained at the head of ``schema.toml``)."""
+
+    name: str
+    kind: str
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    references: str | None = None
+
+    @property
+    def sql_type(self) -> str:
+        """The column's type in the snapshot."""
+        return SQL_TYPES[self.kind]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the contract."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """Names of the columns without which there is no such table."""
+        return tuple(column.name for column in self.columns if column.required)
+
+    def column(self, name: str) -> Column | None:
+        """Return a column by its name, a wildcard column (``driver_*``) under the name asked for."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+            if "*" in column.name and fnmatchcase(name, column.name):
+                return Column(**{**column.__dict__, "name": name})
+        return None
+
+    def candidates(self, headers: Sequence[str]) -> dict[str, list[str]]:
+        """Return, for each column of the contract, the headers of a file that could be it.
+
+        A header that is the column's own name comes before any synonym.
+
+        Examples
+        --------
+        >>> contract()["transactions"].candidates(["客户编号", "Order Date", "金额", "备注"])
+        {'customer_id': ['客户编号'], 'date': ['Order Date'], 'amount': ['金额']}
+        """
+        found: dict[str, list[str]] = {}
+        for header in headers:
+            if "*" not in header and (own := self.column(plain(header, "_"))) is not None:
+                found[own.name] = [header]
+        taken = {header for names in found.values() for header in names}
+        for column in self.columns:
+            if column.name in found:
+                continue
+            known = {plain(name) for name in (*column.headers, column.name)}
+            if matches := [header for header in headers if header not in taken and plain(header) in known]:
+                found[column.name] = matches
+        return found
+
+
+def plain(header: str, separator: str = "") -> str:
+    """Return a header without case, width, spaces and punctuation.
+
+    Examples
+    --------
+    >>> plain(" Customer-ID（新）"), plain("Order Date", "_")
+    ('customerid新', 'order_date')
+    """
+    text = unicodedata.normalize("NFKC", header).strip().lower()
+    return re.sub(r"[\W_]+", separator, text).strip(separator or None)
+
+
+@cache
+def contract() -> Mapping[str, Table]:
+    """Return the tables of the contract by name."""
+    text = resources.files("kehu_analysis.data").joinpath("schema.toml").read_text(encoding="utf-8")
+    return {
+        name: Table(
+            name=name,
+            key=tuple(table.get("key", ())),
+            columns=tuple(
+                Column(column, **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+                for column, fields in table["columns"].items()
+            ),
+        )
+        for name, table in tomllib.loads(text).items()
+    }

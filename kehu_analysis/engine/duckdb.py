@@ -1,0 +1,109 @@
+"""DuckDB, in process, with a memory limit and a folder to spill to."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from kehu_analysis.engine.protocol import Parameter, Source
+
+_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+_UNIX_DATE = "CREATE TEMP MACRO unix_date(day) AS (day - DATE '1970-01-01')"
+
+
+@dataclass(frozen=True)
+class DuckDBEngine:
+    """Run SQL with DuckDB.
+
+    Parameters
+    ----------
+    memory_limit
+        Above this DuckDB spills to disk.
+    threads
+        Number of threads; all cores by default.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"x": [1, 2, 3]})
+    >>> DuckDBEngine().query("SELECT sum(x) AS s FROM t WHERE x < :top", tables={"t": frame},
+    ...                      parameters={"top": 3}).to_pylist()
+    [{'s': 3}]
+    """
+
+    memory_limit: str = "2GB"
+    threads: int | None = None
+
+    def query(
+        self, sql: str, *, tables: Mapping[str, Source], parameters: Mapping[str, Parameter] | None = None
+    ) -> pa.Table:
+        """Return the rows of a query."""
+        with self.session(tables) as connection:
+            text, bound = _bind(sql, parameters)
+            return connection.sql(text, params=bound).to_arrow_table()
+
+    def store(
+        self,
+        sql: str,
+        *,
+        tables: Mapping[str, Source],
+        path: Path,
+        parameters: Mapping[str, Parameter] | None = None,
+    ) -> None:
+        """Write the rows of a query to a Parquet file, whole or not at all."""
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            with self.session(tables) as connection:
+                text, bound = _bind(sql, parameters)
+                connection.execute(f"COPY ({text}) TO {quoted(partial)} (FORMAT parquet)", bound)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def session(self, tables: Mapping[str, Source] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a connection with the limits set and the tables in view; its spill folder goes with it."""
+        with tempfile.TemporaryDirectory(prefix="kehu-spill-") as spill:
+            settings: dict[str, str | int] = {"memory_limit": self.memory_limit, "temp_directory": spill}
+            if self.threads is not None:
+                settings["threads"] = self.threads
+            connection = duckdb.connect(config=settings)
+            try:
+                connection.execute(_UNIX_DATE)
+                for name, source in (tables or {}).items():
+                    if isinstance(source, pd.DataFrame):
+                        connection.register(name, pa.Table.from_pandas(source, preserve_index=False))
+                    else:
+                        connection.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet({quoted(source)})")
+                yield connection
+            finally:
+                connection.close()
+
+
+def quoted(value: object) -> str:
+    """Return a text as an SQL literal, for the few places that take no bound parameter."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _bind(
+    sql: str, parameters: Mapping[str, Parameter] | None
+) -> tuple[str, dict[str, Parameter] | None]:
+    names = set(_NAMED.findall(sql))
+    given = dict(parameters or {})
+    missing = names - set(given)
+    if missing:
+        raise KeyError(f"the SQL names parameters that were not given: {', '.join(sorted(missing))}")
+    return _NAMED.sub(r"$\1", sql), {name: given[name] for name in names} or None

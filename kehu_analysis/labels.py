@@ -119,7 +119,7 @@ def is_missing(value: object) -> bool:
     """Tell whether a scalar stands for nothing (``None``, ``NaN``, ``NaT``)."""
     if value is None:
         return True
-    return isinstance(value, float) and math.isnan(value) or value != value
+    return bool(value != value)  # NaN and NaT differ from themselves
 
 
 def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: str = "") -> str:
@@ -149,7 +149,7 @@ def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: 
         return str(value)[:10]
     if unit == "code":
         return label(f"value.{value}", lang) if has(f"value.{value}") else str(value)
-    if unit in _DECIMALS and isinstance(value, (int, float)) or hasattr(value, "dtype") and unit in _DECIMALS:
+    if unit in _DECIMALS and not isinstance(value, str):
         if not math.isfinite(value):
             return str(value)
         decimals = _DECIMALS[unit]

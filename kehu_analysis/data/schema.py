@@ -6,10 +6,11 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
+from typing import Any
 
 #: SQL type of each kind of column in the snapshot.
 SQL_TYPES = {
@@ -62,7 +63,7 @@ class Table:
             if column.name == name:
                 return column
             if "*" in column.name and fnmatchcase(name, column.name):
-                return Column(**{**column.__dict__, "name": name})
+                return replace(column, name=name)
         return None
 
     def candidates(self, headers: Sequence[str]) -> dict[str, list[str]]:
@@ -102,17 +103,30 @@ def plain(header: str, separator: str = "") -> str:
 
 
 @cache
+def _file() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(resources.files("kehu_analysis.data").joinpath("schema.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def contract() -> Mapping[str, Table]:
     """Return the tables of the contract by name."""
-    text = resources.files("kehu_analysis.data").joinpath("schema.toml").read_text(encoding="utf-8")
-    return {
-        name: Table(
-            name=name,
-            key=tuple(table.get("key", ())),
-            columns=tuple(
-                Column(column, **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
-                for column, fields in table["columns"].items()
-            ),
-        )
-        for name, table in tomllib.loads(text).items()
-    }
+    return {name: _table(name, fields) for name, fields in _file().items() if not name.startswith("_")}
+
+
+def _table(name: str, fields: Mapping[str, Any]) -> Table:
+    columns = (Column(name=column, **_tuples(rules)) for column, rules in fields["columns"].items())
+    return Table(name=name, columns=tuple(columns), key=tuple(fields.get("key", ())))
+
+
+def _tuples(rules: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in rules.items()}
+
+
+def flag_words(value: bool) -> tuple[str, ...]:
+    """Return the texts that mean yes (or no) in a yes-or-no column."""
+    return tuple(str(word) for word in _file()["_flags"]["true" if value else "false"])
+
+
+def date_formats(kind: str) -> tuple[str, ...]:
+    """Return the formats, besides ISO 8601, in which a ``date`` or a ``month`` may be written."""
+    return tuple(_file()["_dates"][kind])

@@ -34,9 +34,9 @@ class DuckDBEngine:
     Examples
     --------
     >>> frame = pd.DataFrame({"x": [1, 2, 3]})
-    >>> DuckDBEngine().query("SELECT sum(x) AS s FROM t WHERE x < :top", tables={"t": frame},
+    >>> DuckDBEngine().query("SELECT max(x) AS m FROM t WHERE x < :top", tables={"t": frame},
     ...                      parameters={"top": 3}).to_pylist()
-    [{'s': 3}]
+    [{'m': 2}]
     """
 
     memory_limit: str = "2GB"
@@ -72,7 +72,10 @@ class DuckDBEngine:
     def session(self, tables: Mapping[str, Source] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a connection with the limits set and the tables in view; its spill folder goes with it."""
         with tempfile.TemporaryDirectory(prefix="kehu-spill-") as spill:
-            settings: dict[str, str | int] = {"memory_limit": self.memory_limit, "temp_directory": spill}
+            settings: dict[str, str | bool | int | float | list[str]] = {
+                "memory_limit": self.memory_limit,
+                "temp_directory": spill,
+            }
             if self.threads is not None:
                 settings["threads"] = self.threads
             connection = duckdb.connect(config=settings)
@@ -81,6 +84,8 @@ class DuckDBEngine:
                 for name, source in (tables or {}).items():
                     if isinstance(source, pd.DataFrame):
                         connection.register(name, pa.Table.from_pandas(source, preserve_index=False))
+                    elif isinstance(source, pa.Table):
+                        connection.register(name, source)
                     else:
                         connection.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet({quoted(source)})")
                 yield connection
@@ -98,9 +103,7 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _bind(
-    sql: str, parameters: Mapping[str, Parameter] | None
-) -> tuple[str, dict[str, Parameter] | None]:
+def _bind(sql: str, parameters: Mapping[str, Parameter] | None) -> tuple[str, dict[str, Parameter] | None]:
     names = set(_NAMED.findall(sql))
     given = dict(parameters or {})
     missing = names - set(given)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
-#: A table is a Parquet file on disk or a frame in memory.
-Source = Path | pd.DataFrame
-Parameter = str | int | float | bool | None
+#: A table is a Parquet file on disk, or a frame or Arrow table in memory.
+Source: TypeAlias = Path | pd.DataFrame | pa.Table
+Parameter: TypeAlias = str | int | float | bool | None
 
 
 class Engine(Protocol):

@@ -1,0 +1,6 @@
+"""From a company's files to validated canonical tables."""
+
+from kehu_analysis.data.dataset import Dataset, check_dataset, default_cache, open_dataset
+from kehu_analysis.data.schema import Column, Table, contract
+
+__all__ = ["Column", "Dataset", "Table", "check_dataset", "contract", "default_cache", "open_dataset"]

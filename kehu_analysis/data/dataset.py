@@ -1,0 +1,212 @@
+"""A dataset: validated canonical tables, and what was set apart, filtered or rejected and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kehu_analysis.data.settings import read_settings
+from kehu_analysis.data.snapshot import ACCOUNT, Progress, ensure_snapshot
+from kehu_analysis.data.validate import LINE_CLASSES
+from kehu_analysis.errors import DataError, UsageError
+from kehu_analysis.periods import Quarter, quarters_between
+
+CACHE_VARIABLE = "KEHU_CACHE"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Validated tables of one company, opened by :func:`open_dataset`.
+
+    Attributes
+    ----------
+    name, currency, timezone, fiscal_year_start, amounts_include_tax
+        As ``dataset.toml`` says, or the defaults.
+    snapshot
+        The folder with the canonical Parquet files.
+    content_hash
+        Hash of the sources and settings it was made from.
+    account
+        The account of every row read (see :meth:`line_classes`, :meth:`warnings`).
+    """
+
+    name: str
+    currency: str
+    timezone: str
+    fiscal_year_start: int
+    amounts_include_tax: bool | None
+    snapshot: Path
+    content_hash: str
+    account: Mapping[str, Any]
+
+    @property
+    def first_date(self) -> date:
+        """First day with a transaction."""
+        return date.fromisoformat(self.account["log"]["first_date"])
+
+    @property
+    def last_date(self) -> date:
+        """Last day with a transaction."""
+        return date.fromisoformat(self.account["log"]["last_date"])
+
+    @property
+    def complete_until(self) -> date:
+        """The day up to which the log is taken to be complete."""
+        return date.fromisoformat(self.account["log"]["complete_until"])
+
+    def has(self, table: str) -> bool:
+        """Tell whether the dataset has a table of the contract."""
+        return self.path(table).is_file()
+
+    def path(self, table: str) -> Path:
+        """Return where a table's accepted rows are, as Parquet."""
+        return self.snapshot / f"{table}.parquet"
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table other than the log as a frame.
+
+        Raises
+        ------
+        DataError
+            The dataset has no such table.
+        """
+        if not self.has(name):
+            raise DataError("no_table", table=name, dataset=self.name)
+        return pd.read_parquet(self.path(name))
+
+    def customer_names(self) -> pd.Series:
+        """Return the customers' names by customer_id; without a customers table, an empty series."""
+        if not self.has("customers"):
+            return pd.Series(dtype="str", name="name")
+        customers = self.table("customers")
+        return customers.set_index("customer_id")["name"] if "name" in customers else pd.Series(dtype="str")
+
+    def quarters(self) -> list[Quarter]:
+        """Return the quarters that the log covers to their end."""
+        return quarters_between(self.first_date, self.complete_until, fiscal_year_start=self.fiscal_year_start)
+
+    def last_quarter(self) -> Quarter:
+        """Return the last quarter with data, finished or not."""
+        return Quarter.containing(self.last_date, fiscal_year_start=self.fiscal_year_start)
+
+    def line_classes(self, table: str = "transactions") -> pd.DataFrame:
+        """Return how many rows of a table, and what amount, fell in each of the four classes and why.
+
+        Columns: line_class, reason, n_lines, amount.
+        """
+        lines = pd.DataFrame(self.account["tables"][table]["lines"])
+        lines["amount"] = [float("nan") if a is None else float(Decimal(a)) for a in lines["amount"]]
+        order = pd.Categorical(lines["line_class"], categories=LINE_CLASSES, ordered=True)
+        return lines.assign(order=order).sort_values(["order", "reason"]).drop(columns="order").reset_index(drop=True)
+
+    def warnings(self) -> pd.DataFrame:
+        """Return doubts that cost no row: table, column, reason, n_lines, example."""
+        return pd.DataFrame(self.account["warnings"], columns=["table", "column", "reason", "n_lines", "example"])
+
+    def rejected(self) -> pd.DataFrame:
+        """Return every rejected row: table, file, row, column, value, reason."""
+        return pd.read_parquet(self.snapshot / "rejected.parquet")
+
+
+def default_cache() -> Path:
+    """Return the folder of snapshots: ``KEHU_CACHE``, else ``reports/.cache`` at the top of the project."""
+    if given := os.environ.get(CACHE_VARIABLE):
+        return Path(given)
+    project = Path(__file__).resolve().parents[2]
+    top = project if (project / "notebooks").is_dir() else Path.cwd()
+    return top / "reports" / ".cache"
+
+
+def open_dataset(
+    source: str | os.PathLike[str],
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Open a company's data: read, check, and keep a canonical snapshot.
+
+    Parameters
+    ----------
+    source
+        A folder with CSV or Parquet files (and a ``dataset.toml`` where names differ from ours), or one such file
+        with transactions. Sources are only read.
+    cache
+        Where the snapshot is kept; by default ``reports/.cache``. Unchanged sources are not read again.
+    progress
+        Called with the name of each step.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        No file, an empty file, a missing column, nothing accepted, or more rows rejected than the settings allow.
+
+    Examples
+    --------
+    >>> cdnow = open_dataset("data/cdnow")
+    >>> cdnow.name, cdnow.first_date, cdnow.account["log"]["n_customers"]
+    ('cdnow', datetime.date(1997, 1, 1), 23570)
+    """
+    dataset = check_dataset(source, cache=cache, progress=progress)
+    lines = dataset.line_classes()
+    counts = lines.groupby("line_class")["n_lines"].sum()
+    n_rejected, n_lines = int(counts.get("rejected", 0)), int(counts.sum())
+    reasons = ", ".join(f"{row.reason} ({row.n_lines})" for row in lines.itertuples() if row.line_class == "rejected")
+    if counts.get("accepted", 0) == 0:
+        raise DataError("nothing_accepted", dataset=dataset.name, n_lines=n_lines, reasons=reasons or "–")
+    allowed = dataset.account["settings"]["maximum_rejected"]
+    if n_rejected > allowed * n_lines:
+        share = f"{n_rejected / n_lines:.1%}"
+        raise DataError(
+            "too_many_rejected", dataset=dataset.name, share=share, allowed=f"{allowed:.1%}", reasons=reasons
+        )
+    return dataset
+
+
+def check_dataset(
+    source: str | os.PathLike[str],
+    *,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Read and check a company's data like :func:`open_dataset`, however many rows are rejected."""
+    root = Path(source)
+    if not root.exists():
+        raise UsageError("no_such_path", path=root)
+    if (root / ACCOUNT).is_file():
+        return _load(root)
+    settings = read_settings(root if root.is_dir() else root.parent)
+    name = settings.name or re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", root.resolve().stem).lstrip(".") or "data"
+    folder = Path(cache) if cache is not None else default_cache()
+    return _load(ensure_snapshot(root, name, settings, folder, progress or _silent))
+
+
+def _silent(step: str) -> None:
+    """Report no progress."""
+
+
+def _load(folder: Path) -> Dataset:
+    account = json.loads((folder / ACCOUNT).read_text(encoding="utf-8"))
+    settings = account["settings"]
+    return Dataset(
+        name=account["name"],
+        currency=settings["currency"],
+        timezone=settings["timezone"],
+        fiscal_year_start=settings["fiscal_year_start"],
+        amounts_include_tax=settings["amounts_include_tax"],
+        snapshot=folder,
+        content_hash=account["content_hash"],
+        account=account,
+    )

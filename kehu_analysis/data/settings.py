@@ -1,0 +1,99 @@
+"""What ``dataset.toml`` may say, checked before anything is read."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kehu_analysis.data.schema import contract
+from kehu_analysis.errors import DataError
+
+FILE_NAME = "dataset.toml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Filter(_Strict):
+    """Rows to set aside, with the reason that the report shows."""
+
+    column: str
+    operator: Literal["equals", "is_one_of", "starts_with", "contains", "less_than", "greater_than"]
+    value: str | float | list[str]
+    reason: str = Field(min_length=1)
+
+
+class TableSettings(_Strict):
+    """Where a table's rows are and what its columns are called there."""
+
+    source: str | list[str] | None = None
+    columns: dict[str, str] = {}
+    filters: list[Filter] = []
+
+
+class DatasetSettings(_Strict):
+    """The whole of ``dataset.toml``; every key has a default."""
+
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=60,
+        pattern=r"^[^\\/:*?\"<>|\x00-\x1f.][^\\/:*?\"<>|\x00-\x1f]*$",
+    )
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$")
+    timezone: str = "Asia/Shanghai"
+    amounts_include_tax: bool | None = None
+    fiscal_year_start: int = Field(default=1, ge=1, le=12)
+    complete_until: date | None = None
+    customer_acquisition_cost: float | None = Field(default=None, ge=0)
+    maximum_rejected: float = Field(default=0.05, ge=0, le=1)
+    tables: dict[str, TableSettings] = {}
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)  # raises a ValueError that names the zone
+        return value
+
+    @field_validator("tables")
+    @classmethod
+    def _known_tables(cls, value: dict[str, TableSettings]) -> dict[str, TableSettings]:
+        for name, table in value.items():
+            if name not in contract():
+                raise ValueError(f"no such table: {name}; tables are {', '.join(contract())}")
+            unknown = [column for column in table.columns if contract()[name].column(column) is None]
+            if unknown:
+                raise ValueError(f"{name} has no such column: {', '.join(unknown)}")
+        return value
+
+    def table(self, name: str) -> TableSettings:
+        """Return the settings of one table."""
+        return self.tables.get(name, TableSettings())
+
+
+def read_settings(folder: Path) -> DatasetSettings:
+    """Read a folder's ``dataset.toml``; without one, the defaults.
+
+    Raises
+    ------
+    DataError
+        The file is no TOML, or says something that the contract does not know (every fault is listed).
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return DatasetSettings()
+    try:
+        return DatasetSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError("settings_not_toml", path=path, reason=error) from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
+        )
+        raise DataError("settings_wrong", path=path, faults=faults) from error

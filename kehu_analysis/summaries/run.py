@@ -1,0 +1,302 @@
+"""Run the summaries: one SQL text each, over purchase days, by an engine."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from kehu_analysis.data import Dataset
+from kehu_analysis.engine import DuckDBEngine, Engine
+from kehu_analysis.engine.protocol import Source
+from kehu_analysis.errors import DataError
+from kehu_analysis.periods import days_per_unit
+
+_EPOCH = date(1970, 1, 1)
+_MONTHS_PER_PERIOD = {"month": 1, "quarter": 3}
+_FRAME_AS_TRANSACTIONS = (
+    "SELECT customer_key, CAST(date AS DATE) AS date, CAST(amount AS DECIMAL(18, 4)) AS amount FROM frame"
+)
+
+
+def btyd_summary(
+    transactions: pd.DataFrame | Dataset,
+    as_of: date | None = None,
+    time_unit: str = "week",
+    *,
+    engine: Engine | None = None,
+) -> pd.DataFrame:
+    """Summarise a transaction log for the "buy till you die" models: how often, how lately, for how much.
+
+    Parameters
+    ----------
+    transactions
+        A dataset, or a frame with customer_id, date and amount (currency; returns negative), one row a line.
+    as_of
+        Last day counted, inclusive; by default the last day of the log.
+    time_unit
+        ``day``, ``week`` (7 days), ``month`` (365.25 / 12 days), ``quarter`` or ``year``.
+
+    Returns
+    -------
+    DataFrame
+        One row a customer with at least one purchase day, in order of customer_id: customer_id; frequency (repeat
+        purchase days); recency (age at the last purchase) and T (age at the end of ``as_of``), in the time unit;
+        monetary_value (mean net spend per repeat purchase day, 0 if none); sum_log_interval (sum of the logs of the
+        intervals between purchase days, in the time unit; 0 if none).
+
+        A purchase day has at least one line with amount >= 0; a return nets against the latest earlier purchase day.
+
+    Raises
+    ------
+    DataError
+        A column is missing, a value is missing or no date or number, or nothing was bought by ``as_of``.
+
+    Notes
+    -----
+    Fader and Hardie (2005), "A note on implementing the Pareto/NBD model in MATLAB": x, t_x and T; several
+    transactions of a day count once.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b"], "date": ["2026-01-01", "2026-01-15", "2026-01-08"],
+    ...                     "amount": [10.0, 30.0, 5.0]})
+    >>> btyd_summary(log, date(2026, 1, 22))[["customer_id", "frequency", "recency", "T", "monetary_value"]]
+      customer_id  frequency  recency    T  monetary_value
+    0           a          1      2.0  3.0            30.0
+    1           b          0      0.0  2.0             0.0
+    """
+    columns = ["customer_id", "frequency", "recency", "T", "monetary_value", "sum_log_interval"]
+    return customer_history(transactions, as_of, time_unit, engine=engine)[columns]
+
+
+def customer_history(
+    transactions: pd.DataFrame | Dataset,
+    as_of: date | None = None,
+    time_unit: str = "week",
+    *,
+    engine: Engine | None = None,
+) -> pd.DataFrame:
+    """Summarise each customer's purchases: :func:`btyd_summary` and what segments and rhythms need besides.
+
+    Parameters, errors and first six columns are those of :func:`btyd_summary`.
+
+    Returns
+    -------
+    DataFrame
+        Also first_purchase and last_purchase (dates), total_amount (net), mean_amount (net, per purchase day),
+        n_intervals, sum_log_interval_days and sum_squared_log_interval_days (of the logs of the intervals between
+        purchase days, in days).
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "a"], "date": ["2026-01-01", "2026-01-15"], "amount": [10.0, 30.0]})
+    >>> customer_history(log)[["customer_id", "last_purchase", "total_amount", "n_intervals"]]
+      customer_id last_purchase  total_amount  n_intervals
+    0           a    2026-01-15          40.0            1
+    """
+    unit_days = days_per_unit(time_unit)
+    runner = engine or DuckDBEngine()
+    if isinstance(transactions, Dataset):
+        days: Source = _path_of_purchase_days(transactions, runner)
+        ids = _customer_ids(transactions)
+        last = transactions.last_date
+    else:
+        days, ids, last = _purchase_days_of_frame(transactions, runner)
+    end = _days(as_of or last)
+    found = _frame(runner.query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end}))
+    if found.empty:
+        raise DataError("nothing_bought", as_of=as_of or last)
+    frequency = found["frequency"].to_numpy()
+    logs = found["sum_log_interval"].to_numpy()
+    return pd.DataFrame(
+        {
+            "customer_id": ids.iloc[found["customer_key"]].to_numpy(),
+            "frequency": frequency,
+            "recency": (found["last_day"] - found["first_day"]).to_numpy() / unit_days,
+            "T": (end - found["first_day"]).to_numpy() / unit_days,
+            "monetary_value": found["repeat_amount"].to_numpy() / np.maximum(frequency, 1),
+            "sum_log_interval": logs - frequency * np.log(unit_days),
+            "first_purchase": _dates(found["first_day"]),
+            "last_purchase": _dates(found["last_day"]),
+            "total_amount": found["total_amount"].to_numpy(),
+            "mean_amount": found["total_amount"].to_numpy() / (frequency + 1),
+            "n_intervals": frequency,
+            "sum_log_interval_days": logs,
+            "sum_squared_log_interval_days": found["sum_squared_log_interval"].to_numpy(),
+        }
+    ).astype({"customer_id": "str"})
+
+
+def monthly_sales(
+    dataset: Dataset, as_of: date | None = None, *, months: int | None = None, engine: Engine | None = None
+) -> pd.DataFrame:
+    """Sum each customer's net sales by month.
+
+    Parameters
+    ----------
+    dataset
+        An open dataset.
+    as_of
+        Last day counted, inclusive; by default the last day of the log.
+    months
+        Only so many months, ending with the one of ``as_of``; all by default.
+
+    Returns
+    -------
+    DataFrame
+        customer_id, month (monthly Period), amount (currency, net of returns), n_purchase_days; one row for each
+        customer and month with lines, in order of customer_id and month.
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> monthly_sales(open_dataset("data/cdnow"), date(1997, 1, 31)).head(2)
+      customer_id    month  amount  n_purchase_days
+    0       00001  1997-01   11.77                1
+    1       00002  1997-01   89.00                1
+    """
+    runner = engine or DuckDBEngine()
+    end = as_of or dataset.last_date
+    first = 0 if months is None else _month(end) - months + 1
+    found = _frame(
+        runner.query(
+            _sql("monthly_sales"),
+            tables={"purchase_days": _path_of_purchase_days(dataset, runner)},
+            parameters={"as_of": _days(end), "first_month": first},
+        )
+    )
+    return pd.DataFrame(
+        {
+            "customer_id": _customer_ids(dataset).iloc[found["customer_key"]].to_numpy(),
+            "month": _months(found["month"].to_numpy()),
+            "amount": found["amount"],
+            "n_purchase_days": found["n_purchase_days"],
+        }
+    ).astype({"customer_id": "str"})
+
+
+def cohorts(
+    dataset: Dataset, as_of: date | None = None, *, period: str = "quarter", engine: Engine | None = None
+) -> pd.DataFrame:
+    """Count how many of the customers who first bought in one period bought in each later one.
+
+    Parameters
+    ----------
+    dataset
+        An open dataset.
+    as_of
+        Last day counted, inclusive; only periods that had ended by then appear.
+    period
+        ``quarter`` (of the fiscal year) or ``month``.
+
+    Returns
+    -------
+    DataFrame
+        cohort (Period of the first purchase), age (periods since), n_customers (the cohort's size), n_active (with a
+        purchase day in that period), amount (currency). Periods after ``as_of`` are absent, not zero.
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> cohorts(open_dataset("data/cdnow")).query("age <= 1")
+       cohort  age  n_customers  n_active      amount
+    0  1997Q1    0        23570     23570  1071805.47
+    1  1997Q1    1        23570      5376   359153.66
+    """
+    runner = engine or DuckDBEngine()
+    end = as_of or dataset.last_date
+    n_months = _MONTHS_PER_PERIOD[period]
+    first_month = dataset.fiscal_year_start - 1 if period == "quarter" else 0
+    found = _frame(
+        runner.query(
+            _sql("cohorts"),
+            tables={"purchase_days": _path_of_purchase_days(dataset, runner)},
+            parameters={"as_of": _days(end), "first_month": first_month, "months_per_period": n_months},
+        )
+    )
+    # The last period that had ended by then: the one before that of the following day.
+    last = (_month(end + timedelta(days=1)) - first_month) // n_months - 1
+    sizes = found.loc[found["age"] == 0].set_index("cohort")["n_active"]
+    cells = pd.MultiIndex.from_tuples(
+        [(cohort, age) for cohort in sizes.index for age in range(last - cohort + 1)], names=["cohort", "age"]
+    )
+    table = found.set_index(["cohort", "age"]).reindex(cells, fill_value=0).reset_index()
+    periods = _months(table["cohort"].to_numpy() * n_months + first_month)
+    if period == "quarter":
+        periods = periods.asfreq(_quarter_frequency(dataset.fiscal_year_start))
+    table.insert(2, "n_customers", sizes.reindex(table["cohort"]).to_numpy())
+    return table.assign(cohort=periods)
+
+
+def _quarter_frequency(fiscal_year_start: int) -> str:
+    last_month = date(2000, (fiscal_year_start + 10) % 12 + 1, 1)
+    return f"Q-{last_month:%b}".upper()
+
+
+def _path_of_purchase_days(dataset: Dataset, engine: Engine) -> Source:
+    path = dataset.path("purchase_days")
+    if not path.is_file():
+        engine.store(_sql("purchase_days"), tables={"transactions": dataset.path("transactions")}, path=path)
+    return path
+
+
+def _purchase_days_of_frame(frame: pd.DataFrame, engine: Engine) -> tuple[pa.Table, pd.Series, date]:
+    if missing := [name for name in ("customer_id", "date", "amount") if name not in frame]:
+        raise DataError(
+            "missing_column", table="transactions", columns=", ".join(missing), path="DataFrame",
+            headers=", ".join(map(str, frame.columns)),
+        )  # fmt: skip
+    dates = pd.to_datetime(frame["date"], errors="coerce")
+    amounts = pd.to_numeric(frame["amount"], errors="coerce")
+    unusable = frame["customer_id"].isna() | dates.isna() | amounts.isna() | np.isinf(amounts)
+    if unusable.any() or frame.empty:
+        raise DataError("unusable_rows", n_rows=int(unusable.sum()), example=frame.index[unusable][:1].tolist())
+    keys, ids = pd.factorize(frame["customer_id"].astype("str"), sort=True)
+    rows = pd.DataFrame({"customer_key": keys, "date": dates.to_numpy(), "amount": amounts.to_numpy()})
+    days = engine.query(_sql("purchase_days"), tables={"transactions": rows})
+    return days, pd.Series(ids), dates.max().date()
+
+
+def _customer_ids(dataset: Dataset) -> pd.Series:
+    # Keys run from 1 in the snapshot, in the order of the ids.
+    ids = pd.read_parquet(dataset.path("customer_keys"))["customer_id"]
+    return pd.concat([pd.Series([""], dtype="str"), ids], ignore_index=True)
+
+
+@cache
+def _sql(name: str) -> str:
+    return resources.files("kehu_analysis.summaries").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    # Sums were exact in the engine; each becomes the nearest float once, whole numbers int64.
+    fields = [field.with_type(_plain_type(field.type)) for field in table.schema]
+    frame: pd.DataFrame = table.cast(pa.schema(fields)).to_pandas()
+    return frame
+
+
+def _plain_type(exact: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(exact) or (pa.types.is_decimal(exact) and exact.scale == 0):
+        return pa.int64()
+    return pa.float64() if pa.types.is_decimal(exact) else exact
+
+
+def _days(day: date) -> int:
+    return (day - _EPOCH).days
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _months(months: np.ndarray) -> pd.PeriodIndex:
+    return pd.PeriodIndex(np.asarray(months - 1970 * 12, dtype="datetime64[M]"), freq="M")
+
+
+def _dates(days: pd.Series) -> pd.Series:
+    return pd.Series(pd.to_datetime(days, unit="D").dt.date)

@@ -1,5 +1,18 @@
 """Charts: each draws one Finding and computes nothing."""
 
+from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
+from kehu_analysis.plots.profiling import data_quality, quarter_sales
+from kehu_analysis.plots.segmentation import customer_grades, grade_moves, rfm_profile
 from kehu_analysis.plots.theme import apply_theme
 
-__all__ = ["apply_theme"]
+__all__ = [
+    "apply_theme",
+    "cohort_retention",
+    "customer_grades",
+    "data_quality",
+    "grade_moves",
+    "overdue_customers",
+    "quarter_sales",
+    "retention_curve",
+    "rfm_profile",
+]

@@ -1,0 +1,139 @@
+"""Charts of retention and of overdue customers."""
+
+from __future__ import annotations
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from kehu_analysis import labels
+from kehu_analysis.finding import Finding
+from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+
+#: More cells across than this are too small to hold a number.
+_MOST_NUMBERS = 12
+_ALL = "all_cohorts"
+
+
+def cohort_retention(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw the retention triangle: a row for each cohort, a column for each age; unseen cells stay empty.
+
+    Parameters
+    ----------
+    finding
+        A ``cohort_retention`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = draw_on(ax)
+    # At age 0 everybody is active: it would only darken the scale.
+    later = finding.table[finding.table["age"] > 0]
+    rates = later.pivot(index="cohort", columns="age", values="retention")
+    cohorts = list(dict.fromkeys(later["cohort"]))
+    # The pooled row would only repeat a single cohort.
+    rates = rates.loc[cohorts if len(cohorts) > 2 else cohorts[:1]]
+    texts = rates.map(lambda rate: "" if rate != rate else labels.format_tick(round(rate, 2), "share", lang))
+    sns.heatmap(
+        rates,
+        annot=texts if rates.shape[1] <= _MOST_NUMBERS else None,
+        fmt="",
+        cmap="Blues",
+        vmin=0,
+        linewidths=1,
+        ax=ax,
+        cbar_kws={"format": unit_formatter("share", lang), "label": labels.column_label("retention", lang)},
+    )
+    ax.set_yticks(
+        [row + 0.5 for row in range(len(rates))],
+        [labels.format_value(name, "code", lang) for name in rates.index],
+        rotation=0,
+    )
+    ax.set_xlabel(labels.column_label("age", lang))
+    ax.set_ylabel(labels.column_label("cohort", lang))
+    ax.grid(visible=False)
+    ax.set_title(finding.title(lang))
+    return ax
+
+
+def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw the pooled retention by age with its interval, the cohorts as thin lines behind it.
+
+    Parameters
+    ----------
+    finding
+        A ``cohort_retention`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = draw_on(ax)
+    later = finding.table[finding.table["age"] > 0]
+    for _, cohort in later[later["cohort"] != _ALL].groupby("cohort", sort=True):
+        ax.plot(cohort["age"], cohort["retention"], color=PALETTE[4], alpha=0.5, linewidth=1)
+    pooled = later[later["cohort"] == _ALL]
+    ax.fill_between(
+        pooled["age"], pooled["retention_low"], pooled["retention_high"], color=PALETTE[5], alpha=0.4, linewidth=0
+    )
+    ax.plot(
+        pooled["age"],
+        pooled["retention"],
+        color=PALETTE[0],
+        marker="o",
+        linewidth=2,
+        label=labels.label("chart.pooled_retention", lang),
+    )
+    ax.set_ylim(bottom=0)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_formatter(unit_formatter("share", lang))
+    ax.set_xlabel(labels.column_label("age", lang))
+    ax.set_ylabel(labels.column_label("retention", lang))
+    ax.legend(loc="best")
+    ax.set_title(finding.title(lang))
+    return ax
+
+
+def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = None, top: int = 12) -> Axes:
+    """Draw, for the overdue customers with the largest orders, the silence against their own rhythm.
+
+    A bar is the silence so far, a dot the usual interval, a mark the longest wait to expect.
+
+    Parameters
+    ----------
+    finding
+        An ``overdue_customers`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    top
+        Customers shown.
+    """
+    ax = draw_on(ax)
+    table = finding.table
+    shown = table[table["status"] == "overdue"].head(top)
+    places = range(len(shown))
+    ax.barh(places, shown["silence_days"], color=PALETTE[5], height=0.55, label=labels.label("chart.silence", lang))
+    ax.scatter(
+        shown["usual_interval_days"],
+        places,
+        color=PALETTE[2],
+        zorder=3,
+        label=labels.label("chart.usual_interval", lang),
+    )
+    ax.scatter(
+        shown["limit_days"],
+        places,
+        color=PALETTE[3],
+        marker="|",
+        s=160,
+        linewidths=2.5,
+        zorder=3,
+        label=labels.label("chart.limit", lang),
+    )
+    ax.set_yticks(places, [str(name) for name in shown["customer_id"]])
+    ax.invert_yaxis()
+    ax.set_xlim(left=0)
+    ax.grid(visible=False, axis="y")
+    ax.xaxis.set_major_formatter(unit_formatter("days", lang))
+    ax.set_xlabel(labels.column_label("silence_days", lang))
+    ax.set_ylabel(labels.column_label("customer_id", lang))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    ax.set_title(labels.label("chart.overdue_top", lang), pad=30)
+    return ax

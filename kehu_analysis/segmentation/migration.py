@@ -1,0 +1,126 @@
+"""Grade moves (升降级): who rose, who fell, who stopped buying since the quarter before."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from kehu_analysis.errors import UsageError
+from kehu_analysis.finding import Fact, Finding
+
+__all__ = ["grade_moves"]
+
+INACTIVE = "inactive"
+NEW = "new"
+
+
+def grade_moves(current: Finding, previous: Finding) -> Finding:
+    """Answer: which customers moved between grades since the last grading, and what do the moves weigh?
+
+    A customer without sales in a window stands as ``inactive`` whatever its grade; one that the previous
+    grading did not know stands as ``new``. Rises, falls and stops are shares of the customers who had sales
+    in the previous window.
+
+    Parameters
+    ----------
+    current, previous
+        Two findings of :func:`~kehu_analysis.segmentation.grades.grade_customers`, made by the same rule for
+        a later and an earlier window.
+
+    Returns
+    -------
+    Finding
+        ``grade_moves``: one row per ``from_grade`` and ``to_grade`` (grades, ``inactive``; from also
+        ``new``), with ``n_customers``, ``share_of_from`` (of the customers of that ``from_grade``),
+        ``average_monthly_amount`` (now) and ``previous_average_monthly_amount`` (currency). Facts:
+        ``n_before`` (with sales before), ``n_up``, ``n_down``, ``n_kept``, ``n_stopped`` (no sales now) and
+        their ``share_up`` …; ``n_returned`` (no sales before, some now), ``n_new``; ``amount_down`` and
+        ``amount_stopped``, what those customers bought a month before.
+
+    Raises
+    ------
+    UsageError
+        The findings are not two gradings by the same rule.
+
+    Examples
+    --------
+    >>> from kehu_analysis.segmentation.grades import grade_customers
+    >>> months = pd.PeriodIndex(["2026-03", "2026-03", "2026-06", "2026-06"], freq="M")
+    >>> sales = pd.DataFrame({"customer_id": ["a", "b", "a", "b"], "amount": [90.0, 10.0, 4.0, 96.0],
+    ...                       "month": months})
+    >>> before = grade_customers(sales, last_month=pd.Period("2026-03", "M"))
+    >>> facts = grade_moves(grade_customers(sales), before).facts
+    >>> facts["n_up"].value, facts["n_down"].value
+    (1, 1)
+    """
+    rule = ("months", "by", "standards")
+    if (
+        current.name != "customer_grades"
+        or previous.name != "customer_grades"
+        or any(current.parameters[key] != previous.parameters[key] for key in rule)
+        or pd.Period(current.parameters["last_month"]) <= pd.Period(previous.parameters["last_month"])
+    ):
+        raise UsageError("gradings_differ")
+    grades = list(str(current.parameters["grades"]))
+    moves = _standing(current).merge(
+        _standing(previous), on="customer_id", how="left", suffixes=("", "_before"), validate="1:1"
+    )
+    moves["standing_before"] = moves["standing_before"].fillna(NEW)
+    moves["amount_before"] = moves["amount_before"].fillna(0.0)
+
+    cells = pd.MultiIndex.from_product(
+        [[*grades, INACTIVE, NEW], [*grades, INACTIVE]], names=["from_grade", "to_grade"]
+    )
+    grouped = moves.groupby(["standing_before", "standing"])
+    table = pd.DataFrame(
+        {
+            "n_customers": grouped.size().reindex(cells, fill_value=0),
+            "average_monthly_amount": grouped["amount"].sum().reindex(cells, fill_value=0.0).round(4),
+            "previous_average_monthly_amount": grouped["amount_before"].sum().reindex(cells, fill_value=0.0).round(4),
+        }
+    ).reset_index()
+    of_from = table.groupby("from_grade")["n_customers"].transform("sum")
+    table.insert(3, "share_of_from", table["n_customers"] / of_from.where(of_from > 0))
+    return Finding("grade_moves", table, _facts(table, grades), _parameters(current, previous), _NOTES)
+
+
+_NOTES = ("moves_partly_chance", "sales_not_margin")
+
+
+def _standing(grading: Finding) -> pd.DataFrame:
+    table = grading.table
+    return pd.DataFrame(
+        {
+            "customer_id": table["customer_id"],
+            "standing": table["grade"].where(table["is_active"], INACTIVE),
+            "amount": table["average_monthly_amount"],
+        }
+    )
+
+
+def _facts(table: pd.DataFrame, grades: list[str]) -> dict[str, Fact]:
+    place = {grade: position for position, grade in enumerate(grades)}
+    before, now = table["from_grade"].map(place), table["to_grade"].map(place)
+    stopped = before.notna() & (table["to_grade"] == INACTIVE)
+    kinds = {"up": now < before, "down": now > before, "kept": now == before, "stopped": stopped}
+    counts = {kind: int(table.loc[rows, "n_customers"].sum()) for kind, rows in kinds.items()}
+    n_before = sum(counts.values())
+    returned = (table["from_grade"] == INACTIVE) & now.notna()
+    facts = {"n_before": Fact(n_before, "customers")}
+    facts |= {f"n_{kind}": Fact(count, "customers") for kind, count in counts.items()}
+    facts |= {f"share_{kind}": Fact(count / n_before, "share") for kind, count in counts.items()}
+    facts["n_returned"] = Fact(int(table.loc[returned, "n_customers"].sum()), "customers")
+    facts["n_new"] = Fact(int(table.loc[table["from_grade"] == NEW, "n_customers"].sum()), "customers")
+    for kind in ("down", "stopped"):
+        amount = table.loc[kinds[kind], "previous_average_monthly_amount"].sum()
+        facts[f"amount_{kind}"] = Fact(float(amount), "currency")
+    return facts
+
+
+def _parameters(current: Finding, previous: Finding) -> dict[str, object]:
+    windows = {
+        "first_month": current.parameters["first_month"],
+        "last_month": current.parameters["last_month"],
+        "previous_first_month": previous.parameters["first_month"],
+        "previous_last_month": previous.parameters["last_month"],
+    }
+    return {key: current.parameters[key] for key in ("months", "by", "standards", "grades")} | windows

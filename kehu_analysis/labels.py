@@ -58,6 +58,11 @@ def entry(code: str) -> Mapping[str, str]:
     return found  # type: ignore[no-any-return]
 
 
+def entries(code: str) -> list[Mapping[str, str]]:
+    """Return a list that ``labels.toml`` holds under a dotted code; none where it has no such code."""
+    return list(entry(code)) if has(code) else []  # type: ignore[arg-type]
+
+
 def has(code: str) -> bool:
     """Tell whether ``labels.toml`` holds this code."""
     try:

@@ -117,13 +117,16 @@ class Dataset:
         return pd.read_parquet(self.snapshot / "rejected.parquet")
 
 
+def project_folder() -> Path:
+    """Return the top of the project: where ``notebooks`` is, else the current folder."""
+    project = Path(__file__).resolve().parents[2]
+    return project if (project / "notebooks").is_dir() else Path.cwd()
+
+
 def default_cache() -> Path:
     """Return the folder of snapshots: ``KEHU_CACHE``, else ``reports/.cache`` at the top of the project."""
-    if given := os.environ.get(CACHE_VARIABLE):
-        return Path(given)
-    project = Path(__file__).resolve().parents[2]
-    top = project if (project / "notebooks").is_dir() else Path.cwd()
-    return top / "reports" / ".cache"
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given) if given else project_folder() / "reports" / ".cache"
 
 
 def open_dataset(

@@ -147,7 +147,7 @@ def _build_table(
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     if not classes:
-        raise DataError("no_rows", table=table.name, files=", ".join(path.name for path in paths))
+        raise DataError("header_only", table=table.name, files=", ".join(path.name for path in paths))
     names = [identifier(column.name) for column in columns]
     if table.name == "transactions":
         _store_transactions(connection, names, folder)
@@ -176,7 +176,8 @@ def _build_table(
 def _store_transactions(connection: duckdb.DuckDBPyConnection, names: list[str], folder: Path) -> None:
     connection.execute(
         "CREATE TEMP TABLE customer_keys AS "
-        "SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS customer_key FROM (SELECT DISTINCT customer_id FROM transactions_rows WHERE line_class = 'accepted')"
+        "SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS customer_key "
+        "FROM (SELECT DISTINCT customer_id FROM transactions_rows WHERE line_class = 'accepted')"
     )
     _copy(
         connection,

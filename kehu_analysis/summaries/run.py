@@ -54,7 +54,7 @@ def btyd_summary(
     Raises
     ------
     DataError
-        A column is missing, a value is missing or no date or number, or nothing was bought by ``as_of``.
+        A column is missing, or a value is missing or no date or number.
 
     Notes
     -----
@@ -109,8 +109,6 @@ def customer_history(
         days, ids, last = _purchase_days_of_frame(transactions, runner)
     end = _days(as_of or last)
     found = _frame(runner.query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end}))
-    if found.empty:
-        raise DataError("nothing_bought", as_of=as_of or last)
     frequency = found["frequency"].to_numpy()
     logs = found["sum_log_interval"].to_numpy()
     return pd.DataFrame(

@@ -1,0 +1,173 @@
+"""The ``kehu`` command: thin, all work is done elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kehu_analysis import labels
+from kehu_analysis.data import Dataset, check_dataset, default_cache, open_dataset
+from kehu_analysis.errors import KehuError, RunError
+from kehu_analysis.workbook.parameters import CHAPTERS, read_assignments
+
+_RATHER_MANY = 20
+
+
+def _help(code: str) -> str:
+    return f"{labels.label(f'help.{code}', 'zh')}\n\n{labels.label(f'help.{code}', 'en')}"
+
+
+def _lang_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    choice = click.Choice(labels.LANGUAGES)
+    return click.option("--lang", type=choice, default="zh", show_default=True, help=_help("lang"))(command)
+
+
+@click.group(help=_help("kehu"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("kehu_analysis"), prog_name="kehu")
+def commands() -> None:
+    """Customer analysis on the command line."""
+
+
+@commands.command(help=_help("check"))
+@click.argument("data", type=click.Path(path_type=Path))
+@_lang_option
+def check(data: Path, lang: str) -> None:
+    """Say what of the data is accepted and what is not, and why."""
+    _describe(check_dataset(data), lang)
+    dataset = open_dataset(data)  # raises where no report can be made of what was accepted
+    quarters = dataset.quarters()
+    listed = f"{quarters[0]} – {quarters[-1]}" if quarters else labels.label("ui.no_quarter", lang)
+    click.echo(labels.render("ui.check_done", lang, quarters=listed))
+
+
+@commands.command(help=_help("report"))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--quarter", default="", metavar="2026Q3", help=_help("quarter"))
+@_lang_option
+@click.option("--out", type=click.Path(path_type=Path), help=_help("out"))
+@click.option("--only", default="", metavar=",".join(CHAPTERS[:2]), help=_help("only"))
+@click.option("-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE", help=_help("parameter"))
+@click.option("--preview", is_flag=True, help=_help("preview"))
+@click.option("--timeout", type=click.FloatRange(min=1), default=1800.0, show_default=True, help=_help("timeout"))
+@click.option("--engine", type=click.Choice(["duckdb"]), default="duckdb", show_default=True, help=_help("engine"))
+@click.option("--notebooks", type=click.Path(path_type=Path), help=_help("notebooks"))
+def report(
+    data: Path,
+    quarter: str,
+    lang: str,
+    out: Path | None,
+    only: str,
+    assignments: tuple[str, ...],
+    preview: bool,
+    timeout: float,
+    engine: str,
+    notebooks: Path | None,
+) -> None:
+    """Make the quarterly report."""
+    # Here and not above: what draws and runs notebooks takes a second to import, `kehu check` needs none of it.
+    from kehu_analysis.report.progress import Progress
+    from kehu_analysis.report.run import make_report
+
+    folder = make_report(
+        data,
+        quarter=quarter,
+        lang=lang,
+        out=out,
+        only=[name.strip() for name in only.split(",") if name.strip()],
+        parameters=read_assignments(assignments),
+        preview=preview,
+        timeout_seconds=timeout,
+        notebooks_folder=notebooks,
+        progress=Progress(lang),
+    )
+    click.echo(labels.render("ui.report_done", lang, path=folder / "index.html"))
+
+
+@commands.command(help=_help("lab"), context_settings={"ignore_unknown_options": True})
+@_lang_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(lang: str, arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the notebooks."""
+    from kehu_analysis.lab import start_lab
+
+    sys.exit(start_lab(lang, arguments))
+
+
+@commands.command(help=_help("doctor"))
+@_lang_option
+def doctor(lang: str) -> None:
+    """Say whether everything that a report needs is in place."""
+    from kehu_analysis.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        mark = "✓" if finding.is_well else "✗"
+        click.echo(f"{mark} {labels.label(f'doctor.{finding.code}', lang)}: {finding.detail}")
+    if not all(finding.is_well for finding in findings):
+        raise RunError("doctor_found_faults")
+
+
+def _describe(dataset: Dataset, lang: str) -> None:
+    for table, account in dataset.account["tables"].items():
+        files = ", ".join(account["files"])
+        click.echo(labels.render("ui.check_table", lang, table=table, files=files))
+        for row in dataset.line_classes(table).itertuples():
+            reason = f" ({_reason(str(row.reason), lang)})" if row.reason else ""
+            lines = labels.format_value(row.n_lines, "lines", lang)
+            amount = labels.format_value(row.amount, "currency", lang)
+            money = "" if labels.is_missing(row.amount) else f", {amount} {dataset.currency}"
+            name = labels.label(f"value.{row.line_class}", lang)
+            click.echo("  " + labels.render("ui.check_lines", lang, name=name + reason, lines=lines) + money)
+        if account["unused_headers"]:
+            click.echo("  " + labels.render("ui.check_unused", lang, headers=", ".join(account["unused_headers"])))
+    for row in dataset.warnings().itertuples():
+        click.echo("! " + labels.render("ui.check_warning", lang, **_warning(row, lang)))
+    rejected = dataset.rejected()
+    for row in rejected.head(_RATHER_MANY).itertuples():
+        words = {"file": row.file, "row": row.row, "column": row.column, "value": row.value}
+        click.echo("  " + labels.render("ui.check_rejected", lang, reason=_reason(str(row.reason), lang), **words))
+    if len(rejected) > _RATHER_MANY:
+        path = dataset.snapshot / "rejected.parquet"
+        click.echo("  " + labels.render("ui.check_more", lang, n=len(rejected) - _RATHER_MANY, path=path))
+
+
+def _reason(code: str, lang: str) -> str:
+    return labels.label(f"value.{code}", lang) if labels.has(f"value.{code}") else code
+
+
+def _warning(row: Any, lang: str) -> dict[str, object]:
+    return {
+        "table": row.table,
+        "column": row.column,
+        "reason": _reason(row.reason, lang),
+        "n": row.n_lines,
+        "example": row.example,
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every fault becomes one clear message and an exit code (1 data or run, 2 usage)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    lang = "en" if "--lang=en" in given or ("--lang" in given and "en" in given) else "zh"
+    try:
+        commands.main(args=given, prog_name="kehu")
+    except KehuError as error:
+        click.echo(f"{labels.label('ui.error', lang)}{error.message(lang)}", err=True)
+        sys.exit(error.exit_code)
+    except Exception:
+        # A fault of the program, not of the data: a reader gets one sentence, its author the whole trace in a file.
+        trace = default_cache() / "last-error.txt"
+        trace.parent.mkdir(parents=True, exist_ok=True)
+        trace.write_text(traceback.format_exc(), encoding="utf-8")
+        click.echo(f"{labels.label('ui.error', lang)}{labels.render('error.unexpected', lang, path=trace)}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What the chapters found, brought together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from itertools import chain
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from kehu_analysis import labels
+from kehu_analysis.finding import Fact, Finding
+from kehu_analysis.workbook import record
+from kehu_analysis.workbook.execute import execute_chapter, notebook_path
+from kehu_analysis.workbook.parameters import CHAPTERS
+from kehu_analysis.workbook.session import FINDINGS_VARIABLE, Workbook
+
+#: What a manager sees first: finding, fact, and the fact that tells its change since the quarter before.
+KEY_FIGURES = (
+    ("quarter_sales", "amount", "change_on_quarter"),
+    ("quarter_sales", "n_active", None),
+    ("quarter_sales", "n_new", None),
+    ("customer_grades", "share_of_sales_A", None),
+    ("cohort_retention", "retention_1", None),
+    ("overdue_customers", "n_overdue", None),
+    ("lifetime_value", "expected_amount", None),
+    ("data_quality", "n_customers", None),
+)
+_LONGEST_SECONDS = 600
+
+
+def gather(book: Workbook) -> list[Finding]:
+    """Return the findings of all chapters for the book's data and quarter.
+
+    Within a report they are those of the chapters it runs. In JupyterLab, chapters that have not been run yet for
+    this data and quarter are run now, with a progress bar.
+    """
+    if FINDINGS_VARIABLE not in os.environ:
+        missing = [name for name in CHAPTERS if not (book.folder / name / "order.json").is_file()]
+        for name in tqdm(missing, disable=not missing):
+            _run_here(book, name)
+    return list(chain.from_iterable(record.load_findings(book.folder / name) for name in CHAPTERS))
+
+
+def _run_here(book: Workbook, chapter: str) -> None:
+    source = notebook_path(chapter)
+    output = book.folder / f"{source.stem}.executed.ipynb"
+    told = {"data": str(book.dataset.snapshot), "quarter": str(book.quarter), "lang": book.lang}
+    execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
+
+
+def key_figures(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:
+    """Write the key figures as text: figure, value, range (of its interval, if it has one), change.
+
+    Figures of findings that were not run are left out.
+    """
+    by_name = {finding.name: finding for finding in findings if finding.not_run is None}
+    rows = []
+    for name, fact_name, change_name in KEY_FIGURES:
+        finding = by_name.get(name)
+        if finding is None or fact_name not in finding.facts:
+            continue
+        text = finding.prose(lang)
+        ends = [text.get(f"{fact_name}_{end}") for end in ("low", "high")]
+        rows.append(
+            {
+                "figure": labels.label(f"key_figure.{name}.{fact_name}", lang),
+                "value": _with_unit(text[fact_name], finding.facts[fact_name], lang),
+                "range": " – ".join(end for end in ends if end is not None),
+                "change": _change(finding.facts.get(change_name or ""), lang),
+            }
+        )
+    return pd.DataFrame(rows, columns=["figure", "value", "range", "change"])
+
+
+def _with_unit(text: str, fact: Fact, lang: str) -> str:
+    return text + labels.label("ui.customers_unit", lang) if fact.unit == "customers" else text
+
+
+def _change(fact: Fact | None, lang: str) -> str:
+    if fact is None or labels.is_missing(fact.value):
+        return ""
+    sign = "+" if isinstance(fact.value, (int, float)) and fact.value > 0 else ""
+    return labels.render("ui.change_on_quarter", lang, change=sign + labels.format_value(fact.value, fact.unit, lang))
+
+
+def not_run(findings: Sequence[Finding], lang: str = "zh") -> list[str]:
+    """Return which analyses the data could not carry, and why."""
+    return [f"{finding.title(lang)}: {finding.reading(lang)}" for finding in findings if finding.not_run is not None]

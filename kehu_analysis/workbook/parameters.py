@@ -1,0 +1,115 @@
+"""What a notebook may be told: the declared parameters, their types and ranges.
+
+The notebooks' ``parameters`` cells hold the same names and defaults (a test compares them).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kehu_analysis.errors import UsageError
+
+#: In the order of the report; the overview is made last and read first.
+CHAPTERS = ("data_quality", "segmentation", "loyalty", "lifetime_value")
+OVERVIEW = "overview"
+
+
+class Parameters(BaseModel):
+    """What every notebook is told."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    data: str = Field(default="../data/cdnow", min_length=1)
+    quarter: str = Field(default="", pattern=r"^(\d{4}Q[1-4])?$")
+    lang: Literal["zh", "en"] = "zh"
+
+
+class SegmentationParameters(Parameters):
+    """How customers are graded."""
+
+    grade_months: int = Field(default=3, ge=3, le=6)
+    grade_by: Literal["share", "amount", "rank"] = "share"
+    grade_standards: list[float] = Field(default=[0.80, 0.95], min_length=1, max_length=4)
+
+
+class LoyaltyParameters(Parameters):
+    """When a silence counts as too long."""
+
+    overdue_interval: float = Field(default=0.95, ge=0.5, le=0.999)
+    minimum_intervals: int = Field(default=3, ge=2, le=50)
+
+
+class LifetimeValueParameters(Parameters):
+    """How far ahead is looked, and with which intervals."""
+
+    horizon_quarters: int = Field(default=4, ge=1, le=20)
+    interval: float = Field(default=0.90, ge=0.5, le=0.99)
+    seed: int = Field(default=20260930, ge=0)
+
+
+SCHEMAS: dict[str, type[Parameters]] = {
+    OVERVIEW: Parameters,
+    "data_quality": Parameters,
+    "segmentation": SegmentationParameters,
+    "loyalty": LoyaltyParameters,
+    "lifetime_value": LifetimeValueParameters,
+}
+
+
+def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Read ``name=value`` texts; a value that is no number, list or truth value is a text.
+
+    Raises
+    ------
+    UsageError
+        A text has no equals sign.
+
+    Examples
+    --------
+    >>> read_assignments(["grade_months=4", "grade_standards=[0.75, 0.95]", "grade_by=share"])
+    {'grade_months': 4, 'grade_standards': [0.75, 0.95], 'grade_by': 'share'}
+    """
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name.strip():
+            raise UsageError("parameter_form", text=assignment)
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = text.strip()
+    return found
+
+
+def share_out(parameters: Mapping[str, Any], notebooks: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Give each notebook the parameters that it declares, checked.
+
+    Raises
+    ------
+    UsageError
+        A parameter is declared by none of the notebooks, or a value has the wrong type or range.
+
+    Examples
+    --------
+    >>> share_out({"lang": "en", "grade_months": 4}, ["segmentation", "loyalty"])
+    {'segmentation': {'lang': 'en', 'grade_months': 4}, 'loyalty': {'lang': 'en'}}
+    """
+    names = list(notebooks)
+    declared = {field for name in names for field in SCHEMAS[name].model_fields}
+    if unknown := [name for name in parameters if name not in declared]:
+        raise UsageError("unknown_parameter", names=", ".join(unknown), known=", ".join(sorted(declared)))
+    shared = {}
+    for name in names:
+        fields = SCHEMAS[name].model_fields
+        own = {key: value for key, value in parameters.items() if key in fields}
+        try:
+            SCHEMAS[name].model_validate(own)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            raise UsageError("wrong_parameter", notebook=name, faults=faults) from error
+        shared[name] = own
+    return shared

@@ -1,0 +1,218 @@
+"""What a notebook works with: its data, its quarter, its language, and a place for what it finds."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kehu_analysis import labels
+from kehu_analysis.data import Dataset, open_dataset
+from kehu_analysis.errors import InsufficientDataError, ModelError, UsageError
+from kehu_analysis.finding import Finding
+from kehu_analysis.periods import Quarter
+from kehu_analysis.plots import apply_theme
+from kehu_analysis.plots.tables import table_html
+from kehu_analysis.workbook import record
+
+#: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
+SNAPSHOT_VARIABLE = "KEHU_SNAPSHOT"
+FINDINGS_VARIABLE = "KEHU_FINDINGS"
+_CHART_DPI = 130
+
+
+@dataclass
+class Workbook:
+    """One notebook's session, opened by :func:`open_workbook`.
+
+    Attributes
+    ----------
+    chapter
+        The notebook's name without its number.
+    dataset
+        The company's data.
+    quarter
+        The quarter reported on.
+    lang
+        ``zh`` or ``en``.
+    folder
+        Where the chapters' findings are kept, each in a folder of its own.
+    """
+
+    chapter: str
+    dataset: Dataset
+    quarter: Quarter
+    lang: str
+    folder: Path
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    @property
+    def as_of(self) -> date:
+        """Last day counted: that of the quarter, or of the log where the quarter is unfinished."""
+        return min(self.quarter.last_day, max(self.dataset.complete_until, self.dataset.last_date))
+
+    @property
+    def is_preview(self) -> bool:
+        """Tell whether the quarter is unfinished."""
+        return self.as_of < self.quarter.last_day
+
+    def run(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
+        """Run one analysis and keep its finding; where the data cannot carry it, say so and go on."""
+        name = analysis.__name__
+        waited_for = next((arg for arg in args if isinstance(arg, Finding) and arg.not_run is not None), None)
+        if waited_for is not None:
+            finding = _not_run(name, *(waited_for.not_run or ("", {})))
+        else:
+            try:
+                finding = analysis(*args, **settings)
+            except (InsufficientDataError, ModelError) as error:
+                finding = _not_run(name, error.code, error.details)
+        finding = finding.in_currency(self.dataset.currency)
+        self.findings[finding.name] = finding
+        record.save_finding(finding, self.folder / self.chapter)
+        record.note_order(self.folder / self.chapter, list(self.findings))
+        return finding
+
+    def show(self, finding: Finding, plot: Callable[..., Axes] | None = None, *, rows: int = 10) -> None:
+        """Show a finding: the sentence, the chart if one is named, the first rows of the table, the notes."""
+        self._say(finding.reading(self.lang))
+        if finding.not_run is not None:
+            return
+        if plot is not None:
+            self._draw(finding, plot)
+        if rows:
+            self.tabulate(finding.table, currency=finding.currency, rows=rows)
+        if notes := finding.note_texts(self.lang):
+            self._say("\n".join(f"- {note}" for note in notes))
+
+    def answer(self, findings: Sequence[Finding] = (), *, code: str = "answer") -> None:
+        """Say the answer in at most three sentences, rendered from the chapter's findings (or those given)."""
+        said = sentences(code, findings or list(self.findings.values()), self.lang)[:3]
+        self._say(" ".join(said) or labels.label("ui.no_answer", self.lang))
+
+    def advise(self, findings: Sequence[Finding] = ()) -> None:
+        """List what to do next quarter, the largest amount at stake first."""
+        actions = sentences("action", findings or list(self.findings.values()), self.lang)
+        listed = [f"{rank}. {action}" for rank, action in enumerate(actions, start=1)]
+        self._say("\n".join(listed) or labels.label("ui.no_action", self.lang))
+
+    def provenance(self) -> None:
+        """Say what the chapter was made from: data, period, rows, version."""
+        self._say("\n".join(f"- {name}: {value}" for name, value in describe_source(self).items()))
+
+    def tabulate(self, table: pd.DataFrame, *, currency: str = "", rows: int = 20) -> None:
+        """Show a table in the readers' words."""
+        html = table_html(table, lang=self.lang, currency=currency, rows=rows)
+        display({"text/html": html, "text/plain": " × ".join(map(str, table.shape))}, raw=True)
+
+    def _say(self, text: str) -> None:
+        display({"text/markdown": text, "text/plain": text}, raw=True)
+
+    def _draw(self, finding: Finding, plot: Callable[..., Axes]) -> None:
+        figure = Figure()
+        plot(finding, lang=self.lang, ax=figure.add_subplot())
+        image = BytesIO()
+        figure.savefig(image, format="png", dpi=_CHART_DPI)
+        alt = f"{finding.title(self.lang)}: {finding.reading(self.lang)}"
+        encoded = base64.b64encode(image.getvalue()).decode("ascii")
+        display({"image/png": encoded, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "", lang: str = "zh") -> Workbook:
+    """Open the data of a notebook and choose its quarter.
+
+    Parameters
+    ----------
+    chapter
+        The notebook's name without its number, e.g. ``segmentation``.
+    data
+        A folder or file for :func:`kehu_analysis.open_dataset`.
+    quarter
+        Like ``2026Q3``; empty for the last complete one.
+    lang
+        ``zh`` or ``en``.
+
+    Raises
+    ------
+    DataError
+        The data cannot be used.
+    UsageError
+        The quarter is none, or the data do not cover it.
+    """
+    snapshot = os.environ.get(SNAPSHOT_VARIABLE)
+    dataset = open_dataset(snapshot or data)
+    # A run of the report may be a preview; a person in JupyterLab sees an unfinished quarter by asking for it.
+    chosen = choose_quarter(dataset, quarter, preview=True)
+    findings = os.environ.get(FINDINGS_VARIABLE)
+    folder = Path(findings) if findings else dataset.snapshot / "findings" / str(chosen)
+    record.begin(folder / chapter)
+    apply_theme()
+    return Workbook(chapter, dataset, chosen, lang, folder)
+
+
+def choose_quarter(dataset: Dataset, text: str, *, preview: bool = False) -> Quarter:
+    """Return the quarter asked for, or the last complete one; where none is complete yet, the last one begun.
+
+    Raises
+    ------
+    UsageError
+        The text is no quarter; the data do not cover it; it is unfinished and no preview was asked for.
+    """
+    complete, last = dataset.quarters(), dataset.last_quarter()
+    if not text:
+        return complete[-1] if complete else last
+    try:
+        quarter = Quarter.parse(text, fiscal_year_start=dataset.fiscal_year_start)
+    except ValueError:
+        raise UsageError("not_a_quarter", text=text) from None
+    if quarter in complete or (preview and quarter == last):
+        return quarter
+    listed = ", ".join(map(str, complete)) or "–"
+    if quarter == last:
+        raise UsageError("unfinished_quarter", quarter=quarter, until=dataset.complete_until, quarters=listed)
+    raise UsageError("unknown_quarter", quarter=quarter, quarters=listed)
+
+
+def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
+    """Render a list of sentences, each from one finding's facts; the largest stake first where stakes are named.
+
+    An entry of the list under ``code`` in ``labels.toml`` names its ``finding`` and, where it is ranked, the fact
+    that is at ``stake``. Sentences about findings that were not run are left out.
+    """
+    by_name = {finding.name: finding for finding in findings if finding.not_run is None}
+    entries = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
+
+    def stake(entry: Any) -> float:
+        fact = by_name[entry["finding"]].facts.get(entry.get("stake", ""))
+        return -float(fact.value) if fact is not None and isinstance(fact.value, (int, float)) else 0.0
+
+    return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
+
+
+def describe_source(book: Workbook) -> dict[str, str]:
+    """Return what a reader must know of a report's origin, label and text."""
+    dataset, lang = book.dataset, book.lang
+    values = {
+        "dataset": dataset.name,
+        "period": f"{book.quarter}, {book.quarter.start} – {book.as_of}",
+        "log": f"{dataset.first_date} – {dataset.last_date}",
+        "n_lines": labels.format_value(dataset.account["log"]["n_lines"], "lines", lang),
+        "content_hash": dataset.content_hash[:16],
+        "version": version("kehu_analysis"),
+    }
+    return {labels.label(f"source.{name}", lang): text for name, text in values.items()}
+
+
+def _not_run(name: str, code: str, details: Mapping[str, object]) -> Finding:
+    return Finding(name, pd.DataFrame(), {}, not_run=(code, details))

@@ -64,7 +64,7 @@ def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", row
     (True, True, False)
     """
     units = [display_unit(table.iloc[:, i]) for i in range(table.shape[1])]
-    kinds = ["number" if unit in NUMBER_UNITS else "words" for unit in units]
+    kinds = ["number" if unit in NUMBER_UNITS else "date" if unit == "date" else "words" for unit in units]
     headings = [labels.column_label(str(column), lang, currency=currency) for column in table.columns]
     shown = [
         [(cell_text(value, unit, lang), kind) for value, unit, kind in zip(row, units, kinds, strict=True)]
@@ -92,6 +92,8 @@ def display_unit(column: pd.Series[Any]) -> str:
         return "text"
     if unit == "text" and types.is_numeric_dtype(column):
         return "count" if types.is_integer_dtype(column) else "number"
+    if unit == "text" and types.is_datetime64_any_dtype(column):
+        return "date"
     return unit
 
 

@@ -119,7 +119,9 @@ def markdown_html(text: str) -> Markup:
     >>> str(markdown_html("**5** [x](javascript:alert(1)) <b>"))
     '<p><strong>5</strong> x &lt;b&gt;</p>\n'
     """
-    return clean_html(str(_markdown()(text)))
+    # Alignment comes as a style, which is not kept; in running text a quotation mark is always an entity.
+    aligned = str(_markdown()(text)).replace(' style="text-align:right"', ' class="number"')
+    return clean_html(aligned)
 
 
 @dataclass
@@ -183,17 +185,15 @@ class _Chapter:
         source = _text(cell["source"]).strip()
         if source:
             self.code.append(source)
-        if shown:
-            self.parts.extend(shown)
-            self._flush_code()
+        self.parts.extend(shown)
 
     def _flush_code(self) -> None:
-        # Code of neighbouring cells without output folds into one place.
+        # The code of all cells up to the next prose folds into one place.
         if self.code:
             self.parts.append(
-                Markup(
-                    '<details class="code"><summary>{}</summary><pre><code>{}</code></pre></details>'
-                ).format(labels.label("ui.show_code", self.lang), "\n\n".join(self.code))
+                Markup('<details class="code"><summary>{}</summary><pre><code>{}</code></pre></details>').format(
+                    labels.label("ui.show_code", self.lang), "\n\n".join(self.code)
+                )
             )
             self.code = []
 
@@ -217,9 +217,7 @@ class _Chapter:
                 about: Any = output.get("metadata", {}).get(mime, {})
                 return self._image(mime, _text(bundle[mime]), about if isinstance(about, Mapping) else {})
         if "text/markdown" in bundle:
-            return Markup('<div class="output">{}</div>').format(
-                markdown_html(_text(bundle["text/markdown"]))
-            )
+            return Markup('<div class="output">{}</div>').format(markdown_html(_text(bundle["text/markdown"])))
         text = _text(bundle.get("text/plain", ""))
         return Markup() if _CHART_OBJECT.fullmatch(text) else _plain(text)
 
@@ -283,6 +281,4 @@ class _Renderer(mistune.HTMLRenderer):
 
 @cache
 def _markdown() -> mistune.Markdown:
-    return mistune.create_markdown(
-        escape=True, renderer=_Renderer(escape=True), plugins=["table", "strikethrough"]
-    )
+    return mistune.create_markdown(escape=True, renderer=_Renderer(escape=True), plugins=["table", "strikethrough"])

@@ -98,7 +98,8 @@ def overdue_customers(
     )
     width = stats.t.ppf(interval, fit.degrees_of_freedom) * fit.deviation * np.sqrt(1 + 1 / n)
     limit = np.exp(np.minimum(fit.mean_log + width, np.log(_LONGEST_LIMIT_DAYS)))
-    usual = np.exp(fit.mean_log)
+    # Rounded, so that whoever came every 7 days is due on the 7th whatever the last bit of a logarithm.
+    usual = np.exp(fit.mean_log).round(6)
     status = np.select([silence > limit, silence >= usual], [0, 1], default=2)
     mean_amount = customers["mean_amount"].to_numpy(dtype=float)
     last = pd.to_datetime(customers["last_purchase"])

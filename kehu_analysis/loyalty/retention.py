@@ -11,6 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.frames import check_columns, check_numbers
+from kehu_analysis.periods import Quarter
 
 __all__ = ["ALL_COHORTS", "SMALLEST_COHORT", "cohort_retention"]
 
@@ -78,7 +79,8 @@ def cohort_retention(cohorts: pd.DataFrame, *, as_of: date, interval: float = 0.
         raise InsufficientDataError("no_later_period", as_of=str(as_of))
 
     pooled = cells.groupby("age", as_index=False)[["n_customers", "n_active"]].sum()
-    by_cohort = cells.sort_values(["cohort", "age"]).assign(cohort=lambda frame: frame["cohort"].astype(str))
+    by_cohort = cells.sort_values(["cohort", "age"])
+    by_cohort["cohort"] = by_cohort["cohort"].map(_name)
     table = pd.concat([by_cohort, pooled.assign(cohort=ALL_COHORTS)], ignore_index=True)[
         ["cohort", "age", "n_customers", "n_active"]
     ]
@@ -91,7 +93,7 @@ def cohort_retention(cohorts: pd.DataFrame, *, as_of: date, interval: float = 0.
         "smallest_cohort": Fact(SMALLEST_COHORT, "customers"),
         "period": Fact("period_month" if _frequency(cells).startswith("M") else "period_quarter", "code"),
         "oldest_age": Fact(int(cells["age"].max()), "count"),
-        "first_cohort": Fact(str(cells["cohort"].min()), "text"),
+        "first_cohort": Fact(_name(cells["cohort"].min()), "text"),
         "interval": Fact(interval, "share"),
     }
     all_cohorts = table[table["cohort"] == ALL_COHORTS].set_index("age")
@@ -120,6 +122,14 @@ def _observed_cells(cohorts: pd.DataFrame, as_of: date) -> pd.DataFrame:
     period = started + cohorts["age"].to_numpy(dtype="int64")
     complete = np.asarray(period.end_time.normalize() <= pd.Timestamp(as_of))
     return cohorts.loc[complete & (cohorts["n_customers"] > 0).to_numpy(), list(columns)]
+
+
+def _name(period: pd.Period) -> str:
+    if period.freqstr.startswith("M"):
+        return str(period)
+    # pandas names a fiscal quarter by the year in which its fiscal year ends, the package by where it starts.
+    start = pd.Period(period.start_time, "M") - 3 * (period.quarter - 1)
+    return str(Quarter.containing(period.start_time.date(), fiscal_year_start=start.month))
 
 
 def _frequency(cells: pd.DataFrame) -> str:

@@ -44,7 +44,7 @@ def fit_rhythms(n: np.ndarray, sum_log: np.ndarray, sum_squared_log: np.ndarray)
     variance of ``log s²`` in closed form.
 
     Intervals are whole days, so a variance below the rounding error (1/6 square day over the squared usual
-    interval) is not believed: a customer who came exactly every 7 days may come on the 8th.
+    interval) is not believed: a customer who came exactly every 7 days may come late on the 7th.
 
     Parameters
     ----------

@@ -29,9 +29,9 @@ def cohort_retention(finding: Finding, *, lang: str = "zh", ax: Axes | None = No
     # At age 0 everybody is active: it would only darken the scale.
     later = finding.table[finding.table["age"] > 0]
     rates = later.pivot(index="cohort", columns="age", values="retention")
-    cohorts = list(dict.fromkeys(later["cohort"]))
-    # The pooled row would only repeat a single cohort.
-    rates = rates.loc[cohorts if len(cohorts) > 2 else cohorts[:1]]
+    # Cohorts too small to show a rate have no row; of a single cohort the pooled row is a repetition.
+    rates = rates.loc[list(dict.fromkeys(later["cohort"]))].dropna(how="all")
+    rates = rates if len(rates) > 2 else rates.iloc[:1]
     texts = rates.map(lambda rate: "" if rate != rate else labels.format_tick(round(rate, 2), "share", lang))
     sns.heatmap(
         rates,

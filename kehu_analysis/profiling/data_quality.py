@@ -100,9 +100,7 @@ def data_quality(line_classes: pd.DataFrame, log_facts: Mapping[str, Any]) -> Fi
         "n_rejected": Fact(int(per_class["rejected"]), "lines"),
         "share_accepted": Fact(float(per_class["accepted"]) / n_lines, "share"),
         "share_rejected": Fact(float(per_class["rejected"]) / n_lines, "share"),
-        "set_apart_amount": Fact(
-            float(table.loc[table["line_class"] == "set_apart", "amount"].sum()), "currency"
-        ),
+        "set_apart_amount": Fact(float(table.loc[table["line_class"] == "set_apart", "amount"].sum()), "currency"),
     }
     return Finding("data_quality", table, facts, notes=_notes(facts))
 

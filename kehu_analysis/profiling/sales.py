@@ -70,11 +70,7 @@ def quarter_sales(sales: pd.DataFrame, *, quarter: Quarter) -> Finding:
         {
             "quarter": [str(quarter.shifted(number - this)) for number in numbers],
             # Rounded, so that the order of the rows cannot show in the last bit of a sum.
-            "amount": log.groupby("number")["amount"]
-            .sum()
-            .reindex(numbers, fill_value=0.0)
-            .round(4)
-            .to_numpy(),
+            "amount": log.groupby("number")["amount"].sum().reindex(numbers, fill_value=0.0).round(4).to_numpy(),
             "n_active": _customers(bought, numbers),
             "n_new": _customers(bought.sort_values("number").drop_duplicates("customer_id"), numbers),
         }

@@ -1,0 +1,90 @@
+from datetime import date, timedelta
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from kehu_analysis import plots
+from kehu_analysis.loyalty import cohort_retention, overdue_customers
+
+AS_OF = date(2026, 6, 30)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def retention(n_first=40):
+    rows = [("2025Q4", 0, n_first, n_first), ("2025Q4", 1, n_first, n_first // 2), ("2025Q4", 2, n_first, n_first // 4)]
+    rows += [("2026Q1", 0, 60, 60), ("2026Q1", 1, 60, 12)]
+    frame = pd.DataFrame(rows, columns=["cohort", "age", "n_customers", "n_active"])
+    return cohort_retention(frame.assign(cohort=pd.PeriodIndex(frame["cohort"], freq="Q-DEC")), as_of=AS_OF)
+
+
+def test_triangle_leaves_unseen_cells_empty():
+    ax = plots.cohort_retention(retention(), lang="zh")
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["2025Q4", "2026Q1", "全部队列"]
+    cells = np.ma.filled(ax.collections[0].get_array().reshape(3, 2), np.nan)
+    assert cells[0].tolist() == [0.5, 0.25]
+    assert cells[1, 0] == 0.2
+    assert np.isnan(cells[1, 1])
+    assert cells[2].tolist() == pytest.approx([32 / 100, 10 / 40])
+
+
+def test_cohorts_without_a_rate_have_no_row():
+    ax = plots.cohort_retention(retention(n_first=4), lang="en")
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["2026Q1"]
+
+
+def test_curve_is_the_pooled_retention():
+    finding = retention()
+    ax = plots.retention_curve(finding, lang="en")
+    line = next(line for line in ax.lines if not line.get_label().startswith("_"))
+    assert line.get_xdata().tolist() == [1, 2]
+    assert line.get_ydata().tolist() == pytest.approx([0.32, 0.25])
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(finding.facts["retention_2_low"].value)
+    assert ax.get_ylim()[0] == 0
+
+
+def test_overdue_customers_show_silence_against_rhythm():
+    silence = [100, 90, 80, 1]
+    logs = np.log([[7.0, 8.0, 9.0]] * 4)
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c", "fine"],
+            "last_purchase": [AS_OF - timedelta(days=days) for days in silence],
+            "n_intervals": 3,
+            "sum_log_interval_days": logs.sum(axis=1),
+            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
+            "mean_amount": [10.0, 30.0, 20.0, 99.0],
+        }
+    )
+    finding = overdue_customers(frame, as_of=AS_OF)
+    ax = plots.overdue_customers(finding, lang="en", top=2)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["b", "c"]
+    assert [bar.get_width() for bar in ax.patches] == [90, 80]
+    usual, limit = (points.get_offsets()[:, 0] for points in ax.collections)
+    shown = finding.table.head(2)
+    assert np.allclose(usual, shown["usual_interval_days"])
+    assert np.allclose(limit, shown["limit_days"])
+
+
+def test_nobody_overdue_is_an_empty_chart_not_an_error():
+    logs = np.log([[7.0, 8.0, 9.0]])
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a"],
+            "last_purchase": [AS_OF],
+            "n_intervals": 3,
+            "sum_log_interval_days": logs.sum(axis=1),
+            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
+            "mean_amount": 10.0,
+        }
+    )
+    ax = plots.overdue_customers(overdue_customers(frame, as_of=AS_OF))
+    assert not ax.patches

@@ -128,6 +128,14 @@ def test_by_rank_takes_all_who_equal_the_last_of_the_rank():
     assert grades(sales, by="rank", standards=(2, 5)).tolist() == ["A", "A", "A", "A", "B"]
 
 
+def test_a_third_three_times_is_the_whole():
+    whole, thirds = monthly([100.0], months=("2026-09",), ids=["whole"]), monthly([100.0], ids=["thirds"])
+    sales = pd.concat([whole, thirds, monthly([40.0], ids=["less"])])
+    for how, standards in (("rank", (1,)), ("amount", (100 / 3,)), ("share", (0.4,))):
+        expected = {"less": "B", "thirds": "A", "whole": "A"}
+        assert grades(sales, by=how, standards=standards).to_dict() == expected
+
+
 def test_by_rank_beyond_the_customers_with_sales():
     idle = monthly([50.0], months=("2026-01",), ids=["idle"])
     sales = pd.concat([monthly([90.0, 60.0]), idle])

@@ -173,6 +173,8 @@ def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "")
     >>> format_prose(2500315.63, "currency", "en", currency="USD")
     'USD 2.50 million'
     """
+    if unit == "share" and not is_missing(value):
+        return format_tick(value, "share", lang)
     if unit != "currency" or is_missing(value):
         return format_value(value, unit, lang)
     size, word = _scale(value, lang)

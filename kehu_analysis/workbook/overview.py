@@ -22,7 +22,7 @@ KEY_FIGURES = (
     ("quarter_sales", "amount", "change_on_quarter"),
     ("quarter_sales", "n_active", None),
     ("quarter_sales", "n_new", None),
-    ("customer_grades", "share_of_sales_A", None),
+    ("customer_grades", "share_of_sales_a", None),
     ("cohort_retention", "retention_1", None),
     ("overdue_customers", "n_overdue", None),
     ("lifetime_value", "expected_amount", None),
@@ -32,7 +32,7 @@ _LONGEST_SECONDS = 600
 
 
 def gather(book: Workbook) -> list[Finding]:
-    """Return the findings of all chapters for the book's data and quarter.
+    """Return the findings of all chapters for the book's data and quarter, in the order of the chapters.
 
     Within a report they are those of the chapters it runs. In JupyterLab, chapters that have not been run yet for
     this data and quarter are run now, with a progress bar.
@@ -86,6 +86,14 @@ def _change(fact: Fact | None, lang: str) -> str:
     return labels.render("ui.change_on_quarter", lang, change=sign + labels.format_value(fact.value, fact.unit, lang))
 
 
-def not_run(findings: Sequence[Finding], lang: str = "zh") -> list[str]:
-    """Return which analyses the data could not carry, and why."""
-    return [f"{finding.title(lang)}: {finding.reading(lang)}" for finding in findings if finding.not_run is not None]
+def pick(findings: Sequence[Finding], name: str) -> Finding:
+    """Return one finding by its name; one that no chapter made stands as not run."""
+    made = (finding for finding in findings if finding.name == name)
+    return next(made, Finding(name, pd.DataFrame(), {}, not_run=("chapter_not_run", {})))
+
+
+def not_run(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:
+    """List which analyses the data could not carry, and why: analysis, reason."""
+    missing = [finding for finding in findings if finding.not_run is not None]
+    rows = [{"analysis": finding.title(lang), "reason": finding.reading(lang)} for finding in missing]
+    return pd.DataFrame(rows, columns=["analysis", "reason"])

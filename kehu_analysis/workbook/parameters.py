@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kehu_analysis.errors import UsageError
 
@@ -34,6 +34,17 @@ class SegmentationParameters(Parameters):
     grade_months: int = Field(default=3, ge=3, le=6)
     grade_by: Literal["share", "amount", "rank"] = "share"
     grade_standards: list[float] = Field(default=[0.80, 0.95], min_length=1, max_length=4)
+
+    @model_validator(mode="after")
+    def _standards_fit(self) -> Self:
+        standards, falling = self.grade_standards, self.grade_by == "amount"
+        if sorted(set(standards), reverse=falling) != standards or min(standards) <= 0:
+            raise ValueError("grade_standards must be above 0 and rise strictly (fall, where grade_by is amount)")
+        if self.grade_by == "share" and max(standards) > 1:
+            raise ValueError("grade_standards are running shares of sales, up to 1, where grade_by is share")
+        if self.grade_by == "rank" and any(value != int(value) for value in standards):
+            raise ValueError("grade_standards are whole ranks where grade_by is rank")
+        return self
 
 
 class LoyaltyParameters(Parameters):

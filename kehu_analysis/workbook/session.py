@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.metadata import version
 from io import BytesIO
@@ -67,8 +67,32 @@ class Workbook:
         """Tell whether the quarter is unfinished."""
         return self.as_of < self.quarter.last_day
 
+    @property
+    def last_month(self) -> pd.Period:
+        """Month of the last day counted."""
+        return pd.Period(self.as_of, freq="M")
+
+    @property
+    def calibration_end(self) -> date:
+        """Last day before a holdout of up to four quarters, at most half of the quarters there are."""
+        n_quarters = sum(quarter <= self.quarter for quarter in self.dataset.quarters())
+        return self.quarter.shifted(-min(4, max(1, n_quarters // 2))).last_day
+
+    def coming_quarters(self, n_quarters: int) -> list[int]:
+        """Return the lengths in days of the quarters after this one."""
+        quarters = [self.quarter.shifted(ahead) for ahead in range(1, n_quarters + 1)]
+        return [(quarter.end - quarter.start).days for quarter in quarters]
+
     def run(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
         """Run one analysis and keep its finding; where the data cannot carry it, say so and go on."""
+        finding = self.attempt(analysis, *args, **settings)
+        self.findings[finding.name] = finding
+        record.save_finding(finding, self.folder / self.chapter)
+        record.note_order(self.folder / self.chapter, list(self.findings))
+        return finding
+
+    def attempt(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
+        """Run one analysis like :meth:`run`, but keep nothing: for what another analysis is compared with."""
         name = analysis.__name__
         waited_for = next((arg for arg in args if isinstance(arg, Finding) and arg.not_run is not None), None)
         if waited_for is not None:
@@ -78,11 +102,7 @@ class Workbook:
                 finding = analysis(*args, **settings)
             except (InsufficientDataError, ModelError) as error:
                 finding = _not_run(name, error.code, error.details)
-        finding = finding.in_currency(self.dataset.currency)
-        self.findings[finding.name] = finding
-        record.save_finding(finding, self.folder / self.chapter)
-        record.note_order(self.folder / self.chapter, list(self.findings))
-        return finding
+        return self._with_names(finding).in_currency(self.dataset.currency)
 
     def show(self, finding: Finding, plot: Callable[..., Axes] | None = None, *, rows: int = 10) -> None:
         """Show a finding: the sentence, the chart if one is named, the first rows of the table, the notes."""
@@ -115,6 +135,15 @@ class Workbook:
         """Show a table in the readers' words."""
         html = table_html(table, lang=self.lang, currency=currency, rows=rows)
         display({"text/html": html, "text/plain": " × ".join(map(str, table.shape))}, raw=True)
+
+    def _with_names(self, finding: Finding) -> Finding:
+        # A roster that people work with shows the name beside the number.
+        names = self.dataset.customer_names()
+        if names.empty or "customer_id" not in finding.table or "name" in finding.table:
+            return finding
+        table = finding.table.copy()
+        table.insert(int(table.columns.get_loc("customer_id")) + 1, "name", table["customer_id"].map(names))
+        return replace(finding, table=table)
 
     def _say(self, text: str) -> None:
         display({"text/markdown": text, "text/plain": text}, raw=True)

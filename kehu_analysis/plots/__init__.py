@@ -1,5 +1,6 @@
 """Charts: each draws one Finding and computes nothing."""
 
+from kehu_analysis.plots.clv import holdout_check, lifetime_value, value_concentration
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
 from kehu_analysis.plots.profiling import data_quality, quarter_sales
 from kehu_analysis.plots.segmentation import customer_grades, grade_moves, rfm_profile
@@ -11,8 +12,11 @@ __all__ = [
     "customer_grades",
     "data_quality",
     "grade_moves",
+    "holdout_check",
+    "lifetime_value",
     "overdue_customers",
     "quarter_sales",
     "retention_curve",
     "rfm_profile",
+    "value_concentration",
 ]

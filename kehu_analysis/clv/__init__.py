@@ -1,0 +1,8 @@
+"""Customer lifetime value: how many purchases are still to come, from whom, and what they are worth."""
+
+from kehu_analysis.clv.beta_geo import BetaGeoModel
+from kehu_analysis.clv.gamma_gamma import GammaGammaModel
+from kehu_analysis.clv.validation import holdout_check
+from kehu_analysis.clv.value import lifetime_value
+
+__all__ = ["BetaGeoModel", "GammaGammaModel", "holdout_check", "lifetime_value"]

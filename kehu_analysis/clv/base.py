@@ -1,0 +1,191 @@
+"""What the models of this package have in common: scikit-learn's manners and maximum likelihood."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from kehu_analysis.clv.maximise import FloatArray, maximise
+from kehu_analysis.errors import ConvergenceError
+
+RandomSource = int | np.random.Generator
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a log-likelihood is computed from: unique rows, how often each occurs, and the measure used.
+
+    Attributes
+    ----------
+    columns
+        Arrays of shape (n_unique,), those with a dimension already divided by ``measure``.
+    weight
+        Number of customers of each row, shape (n_unique,).
+    measure
+        Length of time or amount of money, in the caller's unit, that counts as 1 inside the fit. It makes the
+        fit the same whatever the unit.
+    log_jacobian
+        What to add to the log-likelihood to bring it back to the caller's unit.
+    """
+
+    columns: dict[str, FloatArray]
+    weight: FloatArray
+    measure: float
+    log_jacobian: float
+
+
+class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries no types
+    """A model with positive parameters, fitted by maximum likelihood in their logarithms.
+
+    Parameters
+    ----------
+    max_iterations
+        Limit of each stage of the search.
+    tolerance
+        Largest gradient, in standard errors, that counts as a maximum.
+
+    Attributes
+    ----------
+    params_
+        Series, shape (k,), by parameter name.
+    standard_errors_
+        Series, shape (k,); NaN for parameters at the boundary.
+    covariance_
+        DataFrame, shape (k, k), of the parameters; NaN for those at the boundary.
+    log_covariance_
+        DataFrame, shape (k, k), of the parameters' logarithms, in which the normal approximation is good; 0
+        for those at the boundary.
+    at_boundary_
+        Names of parameters that the data drive towards zero or infinity (say, where all customers share one
+        chance to leave). They stand where the search ends, far out; predictions hold, the parameters do not.
+    log_likelihood_
+        Maximised log-likelihood, all constants in, in the unit of the data.
+    converged_
+        True after a fit that returned.
+    n_customers_
+        Number of customers fitted on (sum of weights).
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]]
+    #: Power of the sample's measure that each parameter carries (a scale parameter: 1).
+    _dimensions: ClassVar[tuple[int, ...]]
+
+    def __init__(self, *, max_iterations: int = 200, tolerance: float = 1e-4) -> None:
+        self.max_iterations = max_iterations
+        self.tolerance = tolerance
+
+    @abstractmethod
+    def _sample(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
+
+    @abstractmethod
+    def _start(self, sample: Sample) -> FloatArray:
+        """Return parameters, in the sample's measure, to begin with."""
+
+    @abstractmethod
+    def _log_likelihoods(self, parameters: FloatArray, sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
+
+    def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
+        """Fit to a summary of purchases.
+
+        Parameters
+        ----------
+        summary
+            One row a customer, or a group of identical customers with their number as ``weight``; the
+            columns are the model's.
+        y
+            Ignored; there for scikit-learn.
+
+        Raises
+        ------
+        DataError
+            The summary breaks its rules.
+        InsufficientDataError
+            The customers do not carry the model.
+        ConvergenceError
+            The search did not reach a maximum.
+        """
+        sample = self._sample(summary)
+        size = float(sample.weight.sum())
+        start = np.log(self._start(sample))
+        top = maximise(
+            _Objective(self, sample),
+            start,
+            size=size,
+            max_iterations=self.max_iterations,
+            tolerance=self.tolerance,
+        )
+        parameters = np.exp(top.location) * sample.measure ** np.asarray(self._dimensions, dtype=float)
+        names = list(self.parameter_names)
+        if not top.converged:
+            at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))
+            report = f"{top.evaluations} evaluations, scaled gradient {top.scaled_gradient:.3g}, {at}"
+            raise ConvergenceError("model_not_converged", model=type(self).__name__, report=report)
+        known = np.where(top.at_boundary, np.nan, parameters)
+        self.params_ = pd.Series(parameters, index=names)
+        self.at_boundary_ = tuple(n for n, is_there in zip(names, top.at_boundary, strict=True) if is_there)
+        self.log_covariance_ = pd.DataFrame(top.covariance, index=names, columns=names)
+        self.covariance_ = self.log_covariance_ * np.outer(known, known)
+        self.standard_errors_ = pd.Series(np.sqrt(np.diag(top.covariance)) * known, index=names)
+        self.log_likelihood_ = top.value + sample.log_jacobian
+        self.converged_ = True
+        self.n_customers_ = round(size)
+        return self
+
+    def draw_parameters(self, draws: int, rng: RandomSource) -> pd.DataFrame:
+        """Draw parameters from the normal approximation in their logarithms.
+
+        Returns
+        -------
+        DataFrame
+            Shape (draws, k), one column a parameter.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Not fitted yet.
+        """
+        check_is_fitted(self, "params_")
+        normal = np.random.default_rng(rng).standard_normal((draws, len(self.params_)))
+        values = np.tile(self.params_.to_numpy(dtype=float), (draws, 1))
+        free = np.flatnonzero(np.diag(self.log_covariance_) > 0)
+        root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
+        values[:, free] *= np.exp(normal[:, free] @ root.T)
+        return pd.DataFrame(values, columns=list(self.parameter_names))
+
+    def _parameters(self) -> FloatArray:
+        check_is_fitted(self, "params_")
+        return np.asarray(self.params_, dtype=np.float64)
+
+
+class _Objective:
+    """The log-likelihood of one sample as a function of log-parameters."""
+
+    def __init__(self, model: MaximumLikelihoodModel, sample: Sample) -> None:
+        self.model = model
+        self.sample = sample
+
+    def __call__(self, log_parameters: FloatArray) -> tuple[float, FloatArray]:
+        parameters = np.exp(log_parameters)
+        each, derivatives = self.model._log_likelihoods(parameters, self.sample)
+        return float(each @ self.sample.weight), np.asarray((derivatives @ self.sample.weight) * parameters)
+
+
+def compressed(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the unique rows with their number (or the sum of their weights) as ``weight``, sorted.
+
+    Examples
+    --------
+    >>> compressed(pd.DataFrame({"frequency": [0, 2, 0]}), ["frequency"]).to_dict("list")
+    {'frequency': [0, 2], 'weight': [2.0, 1.0]}
+    """
+    weighted = rows if "weight" in rows.columns else rows.assign(weight=1.0)
+    return weighted.groupby(list(columns))["weight"].sum().reset_index()

@@ -1,0 +1,82 @@
+"""Is this frame a sound summary of purchases? All faults are gathered before anything is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from kehu_analysis.errors import DataError
+
+_EXAMPLES = 3
+
+
+def checked_summary(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the named columns as floats, in the order and with the index of ``summary``.
+
+    Parameters
+    ----------
+    summary
+        One row a customer (or, with a ``weight`` column, a group of identical customers).
+    columns
+        Those that the caller needs, of ``frequency`` (repeat purchase days), ``recency`` and ``T`` (ages in one
+        time unit), ``monetary_value`` (currency per repeat purchase day). ``weight`` comes along when present.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or rows break the rules: each broken rule is named with the number of rows and
+        the first of them.
+
+    Examples
+    --------
+    >>> broken = pd.DataFrame({"customer_id": ["A7"], "frequency": [2], "recency": [9.0], "T": [8.0]})
+    >>> try:
+    ...     checked_summary(broken, ["frequency", "recency", "T"])
+    ... except DataError as error:
+    ...     print(error.details["faults"])
+    recency > T: 1 (A7)
+    """
+    missing = [column for column in columns if column not in summary.columns]
+    if missing:
+        found = ", ".join(str(column) for column in summary.columns)
+        raise DataError("missing_columns", analysis="clv", missing=", ".join(missing), found=found)
+    wanted = [*columns, *(["weight"] if "weight" in summary.columns else [])]
+    numbers = pd.DataFrame({name: pd.to_numeric(summary[name], errors="coerce").astype(float) for name in wanted})
+    faults = [
+        _fault(rule, np.asarray(broken, dtype=bool), summary)
+        for rule, broken in _rules(summary, numbers)
+        if np.any(broken)
+    ]
+    if faults:
+        raise DataError("summary_broken", faults="; ".join(faults))
+    return numbers
+
+
+def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.Series[bool]]]:
+    # The rules are written as mathematics, which both languages share.
+    rules: list[tuple[str, pd.Series[bool]]] = []
+    if "customer_id" in summary.columns:
+        rules.append(("customer_id: 2×", summary["customer_id"].duplicated()))
+    for column in numbers.columns:
+        values = numbers[column]
+        rules.append((f"{column} = NaN", ~np.isfinite(values)))
+        rules.append((f"{column} < 0", values < 0))
+    if "weight" in numbers.columns:
+        rules.append(("weight = 0", numbers["weight"] == 0))
+    if "frequency" in numbers.columns:
+        frequency = numbers["frequency"]
+        rules.append(("frequency ≠ 0, 1, 2, …", np.isfinite(frequency) & (frequency % 1 != 0)))
+    if {"recency", "T"} <= set(numbers.columns):
+        rules.append(("recency > T", numbers["recency"] > numbers["T"]))
+    if {"frequency", "recency"} <= set(numbers.columns):
+        rules.append(("frequency = 0, recency > 0", (numbers["frequency"] == 0) & (numbers["recency"] > 0)))
+    return rules
+
+
+def _fault(rule: str, broken: np.ndarray[tuple[int], np.dtype[np.bool_]], summary: pd.DataFrame) -> str:
+    names = summary["customer_id"].to_numpy() if "customer_id" in summary.columns else summary.index.to_numpy()
+    first = ", ".join(str(name) for name in names[broken][:_EXAMPLES])
+    more = ", …" if int(broken.sum()) > _EXAMPLES else ""
+    return f"{rule}: {int(broken.sum())} ({first}{more})"

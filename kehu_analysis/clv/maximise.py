@@ -1,0 +1,173 @@
+"""Finding the maximum of a log-likelihood, and being sure that it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize
+
+FloatArray = npt.NDArray[np.float64]
+Objective = Callable[[FloatArray], tuple[float, FloatArray]]
+
+#: A log-parameter stays this close to its start (a factor of 8,000). One that ends there is on its way to zero
+#: or infinity, and going on would change neither the log-likelihood nor any prediction by much.
+_FURTHEST = 9.0
+_DIFFERENCE = 1e-4
+_HALVINGS = 40
+_POLISHING_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Where the search ended.
+
+    Attributes
+    ----------
+    location
+        Log-parameters, shape (k,).
+    value
+        Log-likelihood there.
+    covariance
+        Inverse of minus the Hessian in log-parameters, shape (k, k); 0 for those at the boundary, given which
+        the others' are.
+    at_boundary
+        Which log-parameters ended at the limit of the search, shape (k,).
+    scaled_gradient
+        Length of the gradient measured in standard errors, the root of g' I^-1 g, leaving out what points
+        beyond the boundary; infinite where the surface is not concave.
+    evaluations
+        Of the log-likelihood and its gradient.
+    converged
+        The scaled gradient is below the tolerance.
+    """
+
+    location: FloatArray
+    value: float
+    covariance: FloatArray
+    at_boundary: npt.NDArray[np.bool_]
+    scaled_gradient: float
+    evaluations: int
+    converged: bool
+
+
+class _Counted:
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.calls = 0
+
+    def __call__(self, location: FloatArray) -> tuple[float, FloatArray]:
+        self.calls += 1
+        return self.objective(location)
+
+
+def maximise(objective: Objective, start: FloatArray, *, size: float, max_iterations: int, tolerance: float) -> Maximum:
+    """Climb to the maximum by L-BFGS-B, finish by Newton steps, and judge the place reached.
+
+    Parameters
+    ----------
+    objective
+        Log-parameters, shape (k,), to the log-likelihood and its gradient, shape (k,).
+    start
+        First log-parameters, shape (k,).
+    size
+        Number of customers; the search works on the mean log-likelihood.
+    max_iterations
+        Of each of the two stages.
+    tolerance
+        Largest scaled gradient of a maximum. The log-likelihood is then within tolerance² / 2 of it.
+
+    Returns
+    -------
+    Maximum
+        Within e^9 of the start in every parameter: the place itself, or the point of that boundary where the
+        log-likelihood is largest.
+
+    Examples
+    --------
+    >>> def parabola(x):
+    ...     return -float((x - 2) @ (x - 2)), -2 * (x - 2)
+    >>> top = maximise(parabola, np.zeros(2), size=1, max_iterations=50, tolerance=1e-8)
+    >>> top.converged, top.location.round(6).tolist()
+    (True, [2.0, 2.0])
+    """
+    counted = _Counted(objective)
+
+    def falling(location: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = counted(location)
+        return -value / size, -gradient / size
+
+    low, high = start - _FURTHEST, start + _FURTHEST
+    climb = optimize.minimize(
+        falling,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(low, high, strict=True)),
+        options={"maxiter": max_iterations, "ftol": 1e-13, "gtol": 1e-9},
+    )
+    location = np.asarray(climb.x, dtype=float)
+    value, gradient = counted(location)
+    polished = 0
+    for remaining in range(max_iterations, -1, -1):
+        at_boundary = ((location <= low) & (gradient < 0)) | ((location >= high) & (gradient > 0))
+        free = np.flatnonzero(~at_boundary)
+        information = _information(counted, location)[np.ix_(free, free)]
+        scaled = _scaled_gradient(gradient[free], information)
+        # Each step squares what is left, so that a few more reach the last bit.
+        polished += scaled < tolerance
+        if polished > _POLISHING_STEPS or not remaining or not len(free):
+            break
+        step = np.zeros(len(location))
+        step[free] = _uphill(gradient[free], information)
+        better = _first_better(counted, location, step, value, low, high)
+        if better is None:
+            break
+        location, value, gradient = better
+    converged = scaled < tolerance
+    covariance = np.zeros((len(location), len(location)))
+    if converged:
+        covariance[np.ix_(free, free)] = np.linalg.inv(information)
+    return Maximum(location, value, covariance, at_boundary, scaled, counted.calls, converged)
+
+
+def _information(objective: Objective, location: FloatArray) -> FloatArray:
+    size = len(location)
+    rows = np.empty((size, size))
+    for i in range(size):
+        step = np.zeros(size)
+        step[i] = _DIFFERENCE
+        rows[i] = (objective(location - step)[1] - objective(location + step)[1]) / (2 * _DIFFERENCE)
+    return np.asarray((rows + rows.T) / 2)
+
+
+def _scaled_gradient(gradient: FloatArray, information: FloatArray) -> float:
+    if not len(gradient):
+        return 0.0
+    curvature, axes = np.linalg.eigh(information)
+    if curvature[0] <= 0:
+        return float("inf")
+    return float(np.sqrt(np.sum((axes.T @ gradient) ** 2 / curvature)))
+
+
+def _uphill(gradient: FloatArray, information: FloatArray) -> FloatArray:
+    # Where the surface is not concave, turning every curvature positive still leads uphill.
+    curvature, axes = np.linalg.eigh(information)
+    firm = np.maximum(np.abs(curvature), 1e-8 * np.abs(curvature).max() + 1e-300)
+    step = np.asarray(axes @ ((axes.T @ gradient) / firm), dtype=float)
+    return step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
+
+
+def _first_better(
+    objective: Objective, location: FloatArray, step: FloatArray, value: float, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, float, FloatArray] | None:
+    # Near the top the gain is below the last bit of the sum, so a loss of that size is no loss.
+    rounding = 1e-13 * abs(value)
+    for halving in range(_HALVINGS):
+        candidate = np.clip(location + step / 2**halving, low, high)
+        new_value, new_gradient = objective(candidate)
+        if np.isfinite(new_value) and new_value >= value - rounding:
+            return candidate, new_value, new_gradient
+    return None

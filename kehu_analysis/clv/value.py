@@ -1,0 +1,279 @@
+"""What the customers will buy and spend in the coming quarters, each and in total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from kehu_analysis.clv.base import RandomSource
+from kehu_analysis.clv.beta_geo import BetaGeoModel, expected_purchases_of
+from kehu_analysis.clv.checks import checked_summary
+from kehu_analysis.clv.gamma_gamma import GammaGammaModel, expected_spend_of
+from kehu_analysis.clv.intervals import (
+    PredictiveDraws,
+    parameter_facts,
+    parameter_interval,
+    predictive_draws,
+    quantiles,
+    with_interval,
+)
+from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.errors import DataError, UsageError
+from kehu_analysis.finding import Fact, Finding
+from kehu_analysis.periods import days_per_unit
+
+#: Above this correlation of repeat purchases and spend, Gamma-Gamma's independence is in doubt.
+CORRELATION_BOUND = 0.3
+_TOP_SHARE = 0.2
+_MOST_QUARTERS = 4
+
+
+def lifetime_value(
+    summary: pd.DataFrame,
+    *,
+    as_of: date,
+    quarter_days: Sequence[int],
+    time_unit: str = "week",
+    interval: float = 0.9,
+    draws: int = 500,
+    rng: RandomSource = 0,
+    names: Mapping[str, str] | None = None,
+) -> Finding:
+    """Expected purchases and sales of each customer and of all in each of the coming quarters.
+
+    Fits BG/NBD to the purchases and Gamma-Gamma to the spend. Values are sales, not margin, and are not
+    discounted.
+
+    Parameters
+    ----------
+    summary
+        One row a customer: customer_id, frequency (repeat purchase days), recency and T (ages in
+        ``time_unit``), monetary_value (currency per repeat purchase day).
+    as_of
+        Last day of the log, inclusive; the first coming quarter begins on the day after.
+    quarter_days
+        Lengths in days of the coming quarters, one to four of them, e.g. (92, 92, 90, 91).
+    time_unit
+        Unit of recency and T.
+    interval
+        Coverage of every interval.
+    draws
+        Futures drawn for the predictive intervals.
+    rng
+        Seed or generator.
+    names
+        Customer names by customer_id, for a ``name`` column.
+
+    Returns
+    -------
+    Finding
+        ``lifetime_value``. Table, a row a customer by expected_amount: customer_id, (name,) frequency,
+        recency_days (days since the last purchase), probability_alive, expected_purchases, purchases_low,
+        purchases_high, expected_amount, amount_low, amount_high, expected_amount_q1 …, running_share_of_customers and
+        running_share_of_expected_amount. Low and high are *predictive*: chance and uncertainty of the
+        parameters together. Facts give the totals by quarter and over the horizon with the predictive interval
+        (``…_low``, ``…_high``) and, over the horizon, the one from the parameters alone
+        (``…_parameter_low``, ``…_parameter_high``), and both models' parameters.
+
+    Raises
+    ------
+    DataError
+        The summary breaks its rules.
+    InsufficientDataError
+        One customer, nobody bought twice, or mean spend that does not exist.
+    ConvergenceError
+        A model could not be fitted.
+    UsageError
+        Not one to four positive quarter lengths, or an interval outside 0 to 1.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(3)
+    >>> n = 500
+    >>> T = rng.uniform(20, 60, n)
+    >>> active = T * rng.beta(1, 1, n)
+    >>> x = rng.poisson(rng.gamma(1, 0.1, n) * active)
+    >>> summary = pd.DataFrame({"customer_id": [f"{i:03}" for i in range(n)], "frequency": x,
+    ...     "recency": np.where(x > 0, active, 0), "T": T,
+    ...     "monetary_value": np.where(x > 0, rng.gamma(6, 10, n), 0)})
+    >>> finding = lifetime_value(summary, as_of=date(2026, 9, 30), quarter_days=(92, 90, 91, 92), draws=50)
+    >>> finding.facts["q1_end"].value, finding.facts["n_customers"].value
+    (datetime.date(2026, 12, 31), 500)
+    """
+    if not (1 <= len(quarter_days) <= _MOST_QUARTERS and all(days > 0 for days in quarter_days)):
+        raise UsageError("bad_quarter_days", quarter_days=list(quarter_days))
+    if not 0 < interval < 1:
+        raise UsageError("interval", interval=interval)
+    if "customer_id" not in summary.columns:
+        found = ", ".join(str(column) for column in summary.columns)
+        raise DataError("missing_columns", analysis="clv", missing="customer_id", found=found)
+    unit_days = days_per_unit(time_unit)
+    # One order of customers, whatever the order given: the random numbers of each depend on it.
+    customers = summary.sort_values("customer_id", kind="stable", ignore_index=True)
+    checked_summary(customers, ["frequency", "recency", "T", "monetary_value"])
+    purchase_model, spend_model = BetaGeoModel().fit(customers), GammaGammaModel().fit(customers)
+    lengths = [days / unit_days for days in quarter_days]
+    expected = _Expected(customers, lengths)
+    by_quarter = expected.purchases(np.asarray(purchase_model.params_, dtype=np.float64))
+    spend = expected.spend(np.asarray(spend_model.params_, dtype=np.float64))
+    drawn = predictive_draws(customers, lengths, purchase_model, spend_model, interval=interval, draws=draws, rng=rng)
+    table = _table(customers, by_quarter, spend, drawn, purchase_model, unit_days, names)
+    correlation = _correlation(customers, interval)
+    facts = {
+        "n_customers": Fact(len(customers), "customers"),
+        "horizon_days": Fact(sum(quarter_days), "days"),
+        "interval": Fact(interval, "share"),
+        "as_of": Fact(as_of, "date"),
+        **_totals(by_quarter, spend, drawn, interval),
+        **_parameter_intervals(expected, purchase_model, spend_model, interval),
+        **_quarter_ends(as_of, quarter_days),
+        **_concentration(table),
+        **parameter_facts("beta_geo", purchase_model, interval),
+        **parameter_facts("gamma_gamma", spend_model, interval),
+        "n_without_spend": Fact(spend_model.n_left_out_, "customers"),
+        "n_repeat_buyers": Fact(int((customers["frequency"] > 0).sum()), "customers"),
+        "correlation_bound": Fact(CORRELATION_BOUND, "number"),
+        **correlation,
+    }
+    open_parameters = [*purchase_model.at_boundary_, *spend_model.at_boundary_]
+    if open_parameters:
+        facts["parameters_at_boundary"] = Fact(", ".join(open_parameters), "text")
+    notes = ["sales_not_margin", "value_not_discounted", "value_intervals", "one_time_buyers_alive"]
+    if spend_model.n_left_out_:
+        notes.append("left_out_of_spend")
+    found_correlation = correlation["correlation"].value
+    if isinstance(found_correlation, float) and abs(found_correlation) > CORRELATION_BOUND:
+        notes.append("spend_depends_on_frequency")
+    if open_parameters:
+        notes.append("parameters_at_boundary")
+    parameters = {
+        "as_of": as_of,
+        "quarter_days": tuple(quarter_days),
+        "time_unit": time_unit,
+        "interval": interval,
+        "draws": draws,
+    }
+    return Finding("lifetime_value", table, facts, parameters, tuple(notes))
+
+
+class _Expected:
+    """Expectations of all customers as functions of the parameters."""
+
+    def __init__(self, customers: pd.DataFrame, lengths: Sequence[float]) -> None:
+        self.x, self.t_x, self.T, self.m = (
+            customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T", "monetary_value")
+        )
+        self.ends = np.cumsum(lengths)
+
+    def purchases(self, parameters: FloatArray) -> FloatArray:
+        """Purchases by customer and quarter, (n, n_quarters)."""
+        by_then = [
+            expected_purchases_of(self.x, self.t_x, self.T, np.full(len(self.x), end), parameters) for end in self.ends
+        ]
+        return np.diff(np.column_stack(by_then), axis=1, prepend=0)
+
+    def spend(self, parameters: FloatArray) -> FloatArray:
+        """Spend per purchase day, (n,)."""
+        return expected_spend_of(self.x, self.m, parameters)
+
+    def horizon_purchases(self, parameters: FloatArray) -> FloatArray:
+        """Purchases by customer over the horizon, (n,)."""
+        return expected_purchases_of(self.x, self.t_x, self.T, np.full(len(self.x), self.ends[-1]), parameters)
+
+    def horizon_totals(self, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Total purchases and total amount over the horizon, (2,)."""
+        purchases = self.horizon_purchases(parameters[0])
+        return np.array([purchases.sum(), purchases @ self.spend(parameters[1])])
+
+
+def _table(
+    customers: pd.DataFrame,
+    by_quarter: FloatArray,
+    spend: FloatArray,
+    drawn: PredictiveDraws,
+    purchase_model: BetaGeoModel,
+    unit_days: float,
+    names: Mapping[str, str] | None,
+) -> pd.DataFrame:
+    amounts = by_quarter * spend[:, None]
+    table = pd.DataFrame({"customer_id": customers["customer_id"]})
+    if names is not None:
+        table["name"] = [names.get(customer, "") for customer in customers["customer_id"]]
+    table["frequency"] = customers["frequency"].astype("int64")
+    table["recency_days"] = ((customers["T"] - customers["recency"]) * unit_days).round().astype("int64")
+    table["probability_alive"] = purchase_model.expected_probability_alive(customers)
+    table["expected_purchases"] = by_quarter.sum(axis=1)
+    table[["purchases_low", "purchases_high"]] = drawn.customers[["purchases_low", "purchases_high"]]
+    table["expected_amount"] = amounts.sum(axis=1)
+    table[["amount_low", "amount_high"]] = drawn.customers[["amount_low", "amount_high"]]
+    for quarter in range(amounts.shape[1]):
+        table[f"expected_amount_q{quarter + 1}"] = amounts[:, quarter]
+    table = table.sort_values(
+        ["expected_amount", "customer_id"], ascending=[False, True], kind="stable", ignore_index=True
+    )
+    table["running_share_of_customers"] = np.arange(1, len(table) + 1) / len(table)
+    table["running_share_of_expected_amount"] = table["expected_amount"].cumsum() / table["expected_amount"].sum()
+    return table
+
+
+def _totals(by_quarter: FloatArray, spend: FloatArray, drawn: PredictiveDraws, interval: float) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+    cases = (
+        ("purchases", "purchases", by_quarter.sum(axis=0), drawn.purchases),
+        ("amount", "currency", spend @ by_quarter, drawn.amount),
+    )
+    for name, unit, expected, draws in cases:
+        low, high = quantiles(draws.sum(axis=1), interval)
+        facts |= with_interval(f"expected_{name}", float(expected.sum()), float(low), float(high), unit)
+        lows, highs = quantiles(draws, interval)
+        for quarter, value in enumerate(expected):
+            facts |= with_interval(
+                f"expected_{name}_q{quarter + 1}",
+                float(value),
+                float(lows[quarter]),
+                float(highs[quarter]),
+                unit,
+            )
+    return facts
+
+
+def _parameter_intervals(
+    expected: _Expected, purchase_model: BetaGeoModel, spend_model: GammaGammaModel, interval: float
+) -> dict[str, Fact]:
+    low, high = parameter_interval(expected.horizon_totals, [purchase_model, spend_model], interval)
+    return {
+        "expected_purchases_parameter_low": Fact(float(low[0]), "purchases"),
+        "expected_purchases_parameter_high": Fact(float(high[0]), "purchases"),
+        "expected_amount_parameter_low": Fact(float(low[1]), "currency"),
+        "expected_amount_parameter_high": Fact(float(high[1]), "currency"),
+    }
+
+
+def _quarter_ends(as_of: date, quarter_days: Sequence[int]) -> dict[str, Fact]:
+    ends = [as_of + timedelta(days=sum(quarter_days[: k + 1])) for k in range(len(quarter_days))]
+    return {f"q{k + 1}_end": Fact(end, "date") for k, end in enumerate(ends)} | {
+        "horizon_end": Fact(ends[-1], "date"),
+        "n_quarters": Fact(len(ends), "count"),
+    }
+
+
+def _concentration(table: pd.DataFrame) -> dict[str, Fact]:
+    top = int(np.ceil(_TOP_SHARE * len(table)))
+    share = float(table["running_share_of_expected_amount"].iloc[top - 1])
+    return {"top_share_of_customers": Fact(_TOP_SHARE, "share"), "top_share_of_expected_amount": Fact(share, "share")}
+
+
+def _correlation(customers: pd.DataFrame, interval: float) -> dict[str, Fact]:
+    buyers = customers[(customers["frequency"] > 0) & (customers["monetary_value"] > 0)]
+    x, m = buyers["frequency"].to_numpy(dtype=float), buyers["monetary_value"].to_numpy(dtype=float)
+    if len(buyers) < 4 or np.ptp(x) == 0 or np.ptp(m) == 0:
+        return {f"correlation{end}": Fact(None, "number") for end in ("", "_low", "_high")}
+    found = float(np.corrcoef(x, m)[0, 1])
+    # Fisher's z: normal with variance 1 / (n - 3).
+    z = np.arctanh(np.clip(found, -1 + 1e-12, 1 - 1e-12))
+    width = stats.norm.ppf((1 + interval) / 2) / np.sqrt(len(buyers) - 3)
+    return with_interval("correlation", found, float(np.tanh(z - width)), float(np.tanh(z + width)), "number")

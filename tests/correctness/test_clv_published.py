@@ -1,0 +1,176 @@
+"""BG/NBD and Gamma-Gamma against published numbers, on the CDNOW log."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
+
+LOG = Path(__file__).parents[2] / "data" / "cdnow" / "transactions.csv"
+CALIBRATION_END = pd.Timestamp("1997-09-30")
+HOLDOUT_END = pd.Timestamp("1998-06-30")
+HOLDOUT_WEEKS = 39
+
+
+def summarise(log: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    days = log[log["date"] <= as_of].groupby(["customer_id", "date"], as_index=False)["amount"].sum()
+    first = days.groupby("customer_id")["date"].transform("min")
+    repeats = days[days["date"] > first].groupby("customer_id")["amount"].agg(["size", "mean"])
+    ends = days.groupby("customer_id")["date"].agg(["min", "max"])
+    both = ends.join(repeats).fillna({"size": 0, "mean": 0.0})
+    return pd.DataFrame(
+        {
+            "frequency": both["size"].astype(int),
+            "recency": (both["max"] - both["min"]).dt.days / 7,
+            "T": (as_of - both["min"]).dt.days / 7,
+            "monetary_value": both["mean"],
+        }
+    ).reset_index()
+
+
+@pytest.fixture(scope="module")
+def log() -> pd.DataFrame:
+    return pd.read_csv(LOG, dtype={"customer_id": str}, parse_dates=["date"])
+
+
+@pytest.fixture(scope="module")
+def sample(log: pd.DataFrame) -> pd.DataFrame:
+    return summarise(log[log["in_published_sample"] == 1], CALIBRATION_END)
+
+
+@pytest.fixture(scope="module")
+def purchases(sample: pd.DataFrame) -> BetaGeoModel:
+    return BetaGeoModel().fit(sample)
+
+
+@pytest.fixture(scope="module")
+def full(log: pd.DataFrame) -> pd.DataFrame:
+    return summarise(log, CALIBRATION_END)
+
+
+def published() -> BetaGeoModel:
+    # Fader, Hardie and Lee (2005), table 2, with the decimals that BTYD's bgnbd.EstimateParameters prints.
+    model = BetaGeoModel()
+    model.params_ = pd.Series([0.2425945, 4.4136019, 0.7929199, 2.4258881], index=["r", "alpha", "a", "b"])
+    return model
+
+
+def test_beta_geo_log_likelihood_of_the_sample(purchases):
+    # BTYD: bgnbd.cbs.LL(params, cal.cbs), and CLVTools; Fader, Hardie and Lee (2005) print -9582.4.
+    assert purchases.n_customers_ == 2357
+    assert purchases.log_likelihood_ == pytest.approx(-9582.429207, abs=1e-5)
+
+
+def test_beta_geo_parameters_of_the_sample(purchases):
+    # As published() above; b of the converged optimum is 2.425907.
+    expected = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929199, "b": 2.425907}
+    assert purchases.params_.to_dict() == pytest.approx(expected, rel=1e-5)
+
+
+def test_beta_geo_standard_errors_are_the_roots_of_the_inverse_hessian(purchases, sample):
+    # Differences of the log-likelihood itself, in the parameters, without the package's gradient.
+    params = purchases.params_.to_numpy()
+    data = purchases._sample(sample)
+    scale = np.array([1, data.measure, 1, 1])
+
+    def value(parameters):
+        return float(purchases._log_likelihoods(parameters / scale, data)[0] @ data.weight)
+
+    steps = np.diag(params * 1e-3)
+    hessian = np.empty((4, 4))
+    for i in range(4):
+        for j in range(4):
+            hessian[i, j] = (
+                value(params + steps[i] + steps[j])
+                - value(params + steps[i] - steps[j])
+                - value(params - steps[i] + steps[j])
+                + value(params - steps[i] - steps[j])
+            ) / (4 * steps[i, i] * steps[j, j])
+    expected = np.sqrt(np.diag(np.linalg.inv(-hessian)))
+    assert purchases.standard_errors_.to_numpy() == pytest.approx(expected, rel=2e-3)
+
+
+def test_holdout_of_the_sample(purchases, sample, log):
+    # Sum of conditional expectations over weeks 40 to 78, actual 1,882: CLVTools and BTYD print 1653.41, MAE .7855,
+    # RMSE 1.6080.
+    later = summarise(log[log["in_published_sample"] == 1], HOLDOUT_END).set_index("customer_id")["frequency"]
+    expected = purchases.expected_purchases(sample, HOLDOUT_WEEKS)
+    actual = later.loc[sample["customer_id"]].to_numpy() - sample["frequency"].to_numpy()
+    assert actual.sum() == 1882
+    assert expected.sum() == pytest.approx(1653.41, abs=0.01)
+    assert np.abs(expected - actual).mean() == pytest.approx(0.7855, abs=5e-5)
+    assert np.sqrt(((expected - actual) ** 2).mean()) == pytest.approx(1.6080, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "t_x", "T", "t", "expected"),
+    [
+        # BTYD walkthrough, bgnbd.ConditionalExpectedTransactions(params, T.star = 52, x = 26, t.x = 30.86, T.cal = 31)
+        (26, 30.857143, 31.0, 52, 25.75659),
+        # Fader, Hardie and Lee, "Implementing the BG/NBD model in Excel" (2005): E[Y(39) | x, t_x, T] of customer 1
+        (2, 30.43, 38.86, 39, 1.226),
+    ],
+)
+def test_conditional_expectation_of_one_customer(x, t_x, T, t, expected):
+    one = pd.DataFrame({"frequency": [x], "recency": [t_x], "T": [T]})
+    assert published().expected_purchases(one, t).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_converged_conditional_expectation_of_one_customer(purchases):
+    # The same customer of the walkthrough at the converged optimum.
+    one = pd.DataFrame({"frequency": [26], "recency": [30.857143], "T": [31.0]})
+    assert purchases.expected_purchases(one, 52).item() == pytest.approx(25.75734, rel=1e-5)
+
+
+def test_probability_alive_of_one_customer():
+    # BTYD walkthrough, bgnbd.PAlive(params, x = 26, t.x = 30.86, T.cal = 31); its params have more decimals.
+    one = pd.DataFrame({"frequency": [26], "recency": [30.857143], "T": [31.0]})
+    assert published().expected_probability_alive(one).item() == pytest.approx(0.9688523, rel=1e-5)
+
+
+def test_expectation_of_a_new_customer():
+    # BTYD walkthrough, bgnbd.Expectation(params, t = 52)
+    assert published().expected_purchases_new_customer(52) == pytest.approx(1.444004, rel=2e-5)
+    # Fader, Hardie and Lee, "Implementing the BG/NBD model in Excel": E[X(t)], 4 decimals, parameters to 3
+    t = [0.1429, 1, 3, 31.8571, 32, 78]
+    printed = [0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8576]
+    assert published().expected_purchases_new_customer(t) == pytest.approx(printed, abs=6e-5, rel=5e-4)
+
+
+def test_beta_geo_of_the_full_log(full):
+    # CLVTools and lifetimes (its mean times n, back in weeks), 23,570 customers, first 39 weeks.
+    model = BetaGeoModel().fit(full)
+    assert model.n_customers_ == 23570
+    assert model.log_likelihood_ == pytest.approx(-95368.4439, abs=1e-3)
+    expected = {"r": 0.251624, "alpha": 4.788965, "a": 0.723437, "b": 2.161108}
+    assert model.params_.to_dict() == pytest.approx(expected, rel=1e-4)
+
+
+def test_gamma_gamma_of_the_sample(sample):
+    # Fader and Hardie (2013), "The Gamma-Gamma model of monetary value"; BTYD spend.EstimateParameters and CLVTools.
+    # Converged optimum: p 6.249572, v 15.44352.
+    model = GammaGammaModel().fit(sample)
+    assert (model.n_customers_, model.n_left_out_) == (946, 0)
+    assert model.log_likelihood_ == pytest.approx(-4055.917695, abs=1e-5)
+    assert model.params_.to_dict() == pytest.approx({"p": 6.249572, "q": 3.744256, "v": 15.44352}, rel=2e-5)
+
+
+def test_gamma_gamma_of_the_full_log(full):
+    # CLVTools; one repeat buyer with spend 0 left out.
+    model = GammaGammaModel().fit(full)
+    assert model.n_left_out_ == 1
+    assert model.log_likelihood_ == pytest.approx(-40763.4763, abs=1e-3)
+
+
+def test_expected_spend_is_the_weighted_mean_of_fader_and_hardie():
+    # Fader and Hardie (2013), eq. 5, written as the weighted mean of p v / (q - 1) and the customer's own mean.
+    p, q, v = 6.25, 3.74, 15.44
+    model = GammaGammaModel()
+    model.params_ = pd.Series([p, q, v], index=["p", "q", "v"])
+    customers = pd.DataFrame({"frequency": [0, 2, 7, 3], "monetary_value": [0.0, 22.35, 73.74, 0.0]})
+    population = p * v / (q - 1)
+    weight = (q - 1) / (p * np.array([2, 7]) + q - 1)
+    expected = [population, *(weight * population + (1 - weight) * np.array([22.35, 73.74])), population]
+    assert model.expected_customer_spend(customers).to_numpy() == pytest.approx(expected)

@@ -57,9 +57,8 @@ def _look(code: str, see: Callable[[], str]) -> Examined:
 
 
 def _browser_font() -> str:
-    if not has_chinese_font():
-        raise FileNotFoundError("kehu lab")
-    return "zh"
+    # No fault: `kehu lab` copies one where there is none.
+    return "✓" if has_chinese_font() else "→ kehu lab"
 
 
 def _writable_cache() -> str:

@@ -83,6 +83,8 @@ def execute_chapter(
             kernel_name=KERNEL,
             progress_bar=False,
             cwd=str(source.parent),
+            # The kernel's own log goes to our terminal otherwise.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
             timeout_func=lambda cell: max(_SHORTEST_WAIT, deadline - time.monotonic()),
             **hooks,
         )

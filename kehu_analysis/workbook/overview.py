@@ -13,7 +13,6 @@ from tqdm.auto import tqdm
 from kehu_analysis import labels
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.workbook import record
-from kehu_analysis.workbook.execute import execute_chapter, notebook_path
 from kehu_analysis.workbook.parameters import CHAPTERS
 from kehu_analysis.workbook.session import FINDINGS_VARIABLE, Workbook
 
@@ -45,6 +44,9 @@ def gather(book: Workbook) -> list[Finding]:
 
 
 def _run_here(book: Workbook, chapter: str) -> None:
+    # Only here: papermill takes seconds to import, and a kernel that runs inside a report never needs it.
+    from kehu_analysis.workbook.execute import execute_chapter, notebook_path
+
     source = notebook_path(chapter)
     output = book.folder / f"{source.stem}.executed.ipynb"
     told = {"data": str(book.dataset.snapshot), "quarter": str(book.quarter), "lang": book.lang}

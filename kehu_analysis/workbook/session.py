@@ -104,15 +104,26 @@ class Workbook:
                 finding = _not_run(name, error.code, error.details)
         return self._with_names(finding).in_currency(self.dataset.currency)
 
-    def show(self, finding: Finding, plot: Callable[..., Axes] | None = None, *, rows: int = 10) -> None:
-        """Show a finding: the sentence, the chart if one is named, the first rows of the table, the notes."""
+    def show(
+        self,
+        finding: Finding,
+        plot: Callable[..., Axes] | None = None,
+        *,
+        rows: int = 10,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """Show a finding: the sentence, the chart if one is named, the first rows of the table, the notes.
+
+        ``columns`` leaves out those that only a spreadsheet has room for; ``rows=0`` leaves out the table.
+        """
         self._say(finding.reading(self.lang))
         if finding.not_run is not None:
             return
         if plot is not None:
-            self._draw(finding, plot)
+            self.draw(finding, plot)
         if rows:
-            self.tabulate(finding.table, currency=finding.currency, rows=rows)
+            shown = [name for name in finding.table.columns if columns is None or name in ("name", *columns)]
+            self.tabulate(finding.table[shown], currency=finding.currency, rows=rows)
         if notes := finding.note_texts(self.lang):
             self._say("\n".join(f"- {note}" for note in notes))
 
@@ -148,7 +159,10 @@ class Workbook:
     def _say(self, text: str) -> None:
         display({"text/markdown": text, "text/plain": text}, raw=True)
 
-    def _draw(self, finding: Finding, plot: Callable[..., Axes]) -> None:
+    def draw(self, finding: Finding, plot: Callable[..., Axes]) -> None:
+        """Draw one chart of a finding, without words; nothing where it was not run."""
+        if finding.not_run is not None:
+            return
         figure = Figure()
         plot(finding, lang=self.lang, ax=figure.add_subplot())
         image = BytesIO()

@@ -46,7 +46,7 @@ lab: $(READY)  ## JupyterLab on notebooks/
 	$(BIN)/kehu lab --lang $(REPORT_LANG)
 
 notebooks: $(READY)  ## run the notebooks again and store their text outputs
-	$(BIN)/python -m tests.notebooks.refresh
+	$(BIN)/python tests/notebooks/refresh.py
 
 lock: $(BIN)/uv  ## renew requirements.lock
 	$(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Never
 
 import nbformat
 from tqdm import tqdm
@@ -29,7 +30,7 @@ class Progress:
         self._lang = lang
         self._quiet = quiet
         self._lines = not sys.stderr.isatty()
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Never] | None = None
         self._running: list[str] = []
         self._lock = threading.Lock()
 

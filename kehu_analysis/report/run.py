@@ -27,6 +27,7 @@ from kehu_analysis.report.html import Chapter, KeyFigure, NotRun, Page, render_p
 from kehu_analysis.report.progress import Progress
 from kehu_analysis.workbook import key_figures, record
 from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment, notebook_path
+from kehu_analysis.workbook.kernels import preloaded_kernels
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, share_out
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
@@ -125,15 +126,14 @@ def make_report(
     run.seconds["data"] = time.monotonic() - started
     target = target or project_folder() / "reports" / dataset.name / str(chosen)
     with staging(target) as building:
-        _run_notebooks(run, building)
-        _put_together(run, building)
+        _put_together(run, building, _run_notebooks(run, building))
         run.seconds["total"] = time.monotonic() - started
         _write_manifest(run, building, parameters or {})
     progress.close()
     return target
 
 
-def _run_notebooks(run: _Run, building: Path) -> None:
+def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     notebooks, findings = building / "notebooks", building / "findings"
     notebooks.mkdir()
     sources = {name: notebook_path(name, run.notebooks_folder) for name in (*run.chapters, OVERVIEW)}
@@ -147,24 +147,34 @@ def _run_notebooks(run: _Run, building: Path) -> None:
         source = sources[name]
         with run.progress.notebook(source.stem):
             run.executions[name] = execute_chapter(
-                source, notebooks / source.name, run.told[name], deadline=run.deadline, on_cell=run.progress.step
+                source,
+                notebooks / source.name,
+                run.told[name],
+                deadline=run.deadline,
+                on_cell=run.progress.step,
+                kernel_settings=kernels,
             )
 
     started = time.monotonic()
     run.progress.begin(list(sources.values()))
-    with kernel_environment(environment):
+    with kernel_environment(environment), preloaded_kernels() as kernels:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            for done in [pool.submit(execute, name) for name in run.chapters]:
+            # The last chapter works longest, so it starts first.
+            for done in [pool.submit(execute, name) for name in reversed(run.chapters)]:
                 done.result()
-        # Made last, from what the others found.
-        execute(OVERVIEW)
+        by_chapter = {name: record.load_findings(findings / name) for name in run.chapters}
+        with ThreadPoolExecutor(1) as pool:
+            spreadsheet = pool.submit(_write_spreadsheet, run, building, by_chapter)
+            # Made last, from what the others found; its kernel leaves one core to the spreadsheet.
+            execute(OVERVIEW)
+            spreadsheet.result()
     run.seconds["notebooks"] = time.monotonic() - started
+    return by_chapter
 
 
-def _put_together(run: _Run, building: Path) -> None:
+def _put_together(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:
     started = time.monotonic()
     run.progress.writing()
-    by_chapter = {name: record.load_findings(building / "findings" / name) for name in run.chapters}
     findings = [finding for found in by_chapter.values() for finding in found]
     _write_metrics(run, building / "metrics.json", by_chapter)
     tables = building / "tables"
@@ -173,26 +183,28 @@ def _put_together(run: _Run, building: Path) -> None:
         for path in sorted((building / "findings" / name).glob("*.parquet")):
             path.rename(tables / path.name)
     shutil.rmtree(building / "findings")
-    title = labels.render("ui.report_title", run.lang, dataset=run.dataset.name)
-    page = _page(run, title, findings)
+    page = _page(run, findings)
     chapters = [
         Chapter(notebook_path(name, run.notebooks_folder).stem, run.executions[name].notebook)
         for name in (OVERVIEW, *run.chapters)
     ]
     (building / "index.html").write_text(render_page(chapters, page=page), encoding="utf-8")
-    source = _source(run)
-    write_workbook(
-        findings,
-        building / "report.xlsx",
-        lang=run.lang,
-        title=title,
-        period=f"{page.quarter}: {page.first_day} – {page.last_day}",
-        provenance=source,
-    )
     run.seconds["page_and_tables"] = time.monotonic() - started
 
 
-def _page(run: _Run, title: str, findings: list[Finding]) -> Page:
+def _write_spreadsheet(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:
+    book = _book(run)
+    write_workbook(
+        [finding for found in by_chapter.values() for finding in found],
+        building / "report.xlsx",
+        lang=run.lang,
+        title=f"{run.dataset.name} {labels.label('ui.report_title', run.lang)}",
+        period=f"{book.quarter}: {book.quarter.start} – {book.as_of}",
+        provenance=describe_source(book),
+    )
+
+
+def _page(run: _Run, findings: list[Finding]) -> Page:
     book = _book(run)
     figures = [
         KeyFigure(row["figure"], row["value"], row["change"], row["range"])
@@ -201,13 +213,13 @@ def _page(run: _Run, title: str, findings: list[Finding]) -> Page:
     made = {labels.label("source.made_on", run.lang): date.today().isoformat()}
     return Page(
         lang=run.lang,
-        title=title,
+        title=labels.label("ui.report_title", run.lang),
         dataset=run.dataset.name,
         quarter=run.quarter_text,
         first_day=str(book.quarter.start),
         last_day=str(book.as_of),
         key_figures=figures,
-        provenance={**_source(run), **made},
+        provenance={**describe_source(book), **made},
         preview=book.is_preview,
         not_run=[NotRun(f.title(run.lang), f.reading(run.lang)) for f in findings if f.not_run is not None],
     )
@@ -216,10 +228,6 @@ def _page(run: _Run, title: str, findings: list[Finding]) -> Page:
 def _book(run: _Run) -> Workbook:
     quarter = choose_quarter(run.dataset, run.quarter_text, preview=True)
     return Workbook(OVERVIEW, run.dataset, quarter, run.lang, Path())
-
-
-def _source(run: _Run) -> dict[str, str]:
-    return describe_source(_book(run))
 
 
 def _write_metrics(run: _Run, path: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:

@@ -54,6 +54,7 @@ def execute_chapter(
     *,
     deadline: float,
     on_cell: Callable[[], None] | None = None,
+    kernel_settings: Mapping[str, Any] | None = None,
 ) -> Execution:
     """Run a notebook and keep it as executed.
 
@@ -67,6 +68,8 @@ def execute_chapter(
         ``time.monotonic()`` by which it must be done.
     on_cell
         Called after each cell.
+    kernel_settings
+        Further settings of nbclient (see :func:`kehu_analysis.workbook.kernels.preloaded_kernels`).
 
     Raises
     ------
@@ -84,9 +87,10 @@ def execute_chapter(
             progress_bar=False,
             cwd=str(source.parent),
             # The kernel's own log goes to our terminal otherwise.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             timeout_func=lambda cell: max(_SHORTEST_WAIT, deadline - time.monotonic()),
             **hooks,
+            **(kernel_settings or {}),
         )
     except papermill.PapermillExecutionError as error:
         fault = f"{error.ename}: {error.evalue}"

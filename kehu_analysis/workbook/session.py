@@ -153,7 +153,7 @@ class Workbook:
         if names.empty or "customer_id" not in finding.table or "name" in finding.table:
             return finding
         table = finding.table.copy()
-        table.insert(int(table.columns.get_loc("customer_id")) + 1, "name", table["customer_id"].map(names))
+        table.insert(list(table.columns).index("customer_id") + 1, "name", table["customer_id"].map(names))
         return replace(finding, table=table)
 
     def _say(self, text: str) -> None:

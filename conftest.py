@@ -1,0 +1,14 @@
+"""Keep every test, and every kernel that a test starts, away from the project's own reports folder."""
+
+import os
+import shutil
+import tempfile
+
+_OURS = "KEHU_TEST_CACHE"
+
+
+def pytest_configure(config):
+    # The controller of pytest-xdist runs this first; its workers and all kernels inherit the environment.
+    if _OURS not in os.environ:
+        os.environ[_OURS] = os.environ["KEHU_CACHE"] = tempfile.mkdtemp(prefix="kehu-test-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(_OURS), ignore_errors=True))

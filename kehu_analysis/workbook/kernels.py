@@ -1,0 +1,122 @@
+"""Kernels that start with their imports done.
+
+A kernel's imports take longer than most chapters' own work. Where the system can fork, one server process imports
+once and every kernel is a fork of it; elsewhere kernels start as usual.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods() and sys.platform.startswith("linux")
+#: Name under which pyproject.toml registers the provisioner.
+PROVISIONER = "kehu-forked"
+_PRELOADED = (
+    "ipykernel.kernelapp",
+    "kehu_analysis.workbook",
+    "kehu_analysis.clv",
+    "kehu_analysis.loyalty",
+    "kehu_analysis.profiling",
+    "kehu_analysis.segmentation",
+    "pyarrow.parquet",
+)
+
+
+@contextmanager
+def preloaded_kernels() -> Iterator[dict[str, Any]]:
+    """Start importing at once; give the settings with which nbclient forks its kernels from the result."""
+    if not CAN_FORK:
+        yield {}
+        return
+    context().set_forkserver_preload(list(_PRELOADED))
+    forkserver.ensure_running()
+    try:
+        yield {"kernel_manager_class": ForkingKernelManager}
+    finally:
+        # The server holds the environment of this run; the next one starts its own.
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+@cache
+def context() -> ForkServerContext:
+    """Return the multiprocessing context whose children are forks of the server."""
+    return multiprocessing.get_context("forkserver")
+
+
+class ForkingKernelManager(AsyncKernelManager):
+    """Start any kernel through :class:`ForkedKernel`."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec | None:
+        """The ordinary kernel spec, with our provisioner named in it."""
+        spec = super().kernel_spec
+        if spec is not None:
+            spec.metadata = {**spec.metadata, "kernel_provisioner": {"provisioner_name": PROVISIONER}}
+        return spec
+
+
+class ForkedKernel(LocalProvisioner):
+    """A kernel process forked from the server instead of started anew."""
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Fork the kernel; ``cmd`` is ``python -m ipykernel_launcher -f FILE …``."""
+        arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        forked = _Forked(arguments, dict(kwargs.get("env") or os.environ), str(kwargs.get("cwd") or os.getcwd()))
+        self.process, self.pid = forked, forked.pid  # type: ignore[assignment]
+        return self.connection_info
+
+
+class _Forked:
+    """What :class:`LocalProvisioner` asks of a process, of a forked one."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], folder: str) -> None:
+        self._process: ForkServerProcess = context().Process(
+            target=_serve, args=(arguments, environment, folder), daemon=True
+        )
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self) -> int | None:
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    from ipykernel.kernelapp import IPKernelApp
+
+    # The kernel ends itself when its parent, the server, is gone.
+    app = IPKernelApp.instance(parent_handle=os.getppid())
+    app.initialize(arguments)
+    app.start()

@@ -1,0 +1,288 @@
+"""The report as a whole, through the real command: what it makes, and how it fails."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from filelock import FileLock
+
+from kehu_analysis.errors import RunError, UsageError
+from kehu_analysis.report.folder import is_report, staging
+from kehu_analysis.report.run import make_report
+
+HOSTILE = ("<script>alert(1)</script>", "=1+1", "'\"><img src=x onerror=alert(1)>", "@SUM(A1)", "[x](javascript:alert(1))")
+
+
+def kehu(*arguments, timeout=300):
+    """Run the real command in a process of its own."""
+    command = [sys.executable, "-m", "kehu_analysis.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def write_log(folder: Path, rows, name="transactions.csv"):
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=["customer_id", "date", "amount"]).to_csv(folder / name, index=False)
+    return folder
+
+
+def company(folder: Path, n_customers=60, seed=1, ids=None):
+    """Write two years of orders of customers with rates and spends of their own."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(n_customers):
+        customer = ids[number % len(ids)] + str(number // len(ids) or "") if ids else f"c{number:03d}"
+        day = int(rng.integers(0, 200))
+        pace, spend = rng.gamma(2.0, 20.0) + 3, rng.gamma(3.0, 40.0)
+        while day < 730:
+            date = (pd.Timestamp("2024-01-01") + pd.Timedelta(days=day)).date()
+            rows.append((customer, date, round(float(spend * rng.gamma(4.0, 0.25)) + 0.01, 2)))
+            if rng.random() < 0.03:
+                break
+            day += 1 + int(rng.exponential(pace))
+    rows.append(("c_last", pd.Timestamp("2025-12-31").date(), 1.0))
+    return write_log(folder, rows)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """The same report made twice, from customers with hostile names."""
+    folder = tmp_path_factory.mktemp("hostile")
+    data = company(folder / "data", ids=HOSTILE)
+    names = pd.read_csv(data / "transactions.csv")["customer_id"].drop_duplicates()
+    pd.DataFrame({"customer_id": names, "name": names}).to_csv(data / "customers.csv", index=False)
+    return [make_report(data, out=folder / f"report{run}", lang="zh") for run in (1, 2)]
+
+
+def test_report_is_whole(reports):
+    made = reports[0]
+    assert sorted(path.name for path in made.iterdir()) == [
+        "index.html", "manifest.json", "metrics.json", "notebooks", "report.xlsx", "tables",
+    ]  # fmt: skip
+    metrics = json.loads((made / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["quarter"] == "2025Q4"
+    assert set(metrics["facts"]) == {"data_quality", "segmentation", "loyalty", "lifetime_value"}
+    assert metrics["not_run"] == {}
+    tables = {path.stem for path in (made / "tables").iterdir()}
+    assert tables == {name for findings in metrics["facts"].values() for name in findings}
+    manifest = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["seconds"]["total"] > 0
+    assert set(manifest["notebooks"]) == {*metrics["facts"], "overview"}
+
+
+def test_same_inputs_same_bytes(reports):
+    one, two = reports
+    for path in [one / "metrics.json", one / "report.xlsx", *sorted((one / "tables").iterdir())]:
+        assert path.read_bytes() == (two / path.relative_to(one)).read_bytes(), path.name
+
+
+def test_hostile_names_are_inert(reports):
+    page = (reports[0] / "index.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert 'href="javascript' not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    unpacked = subprocess.run(
+        [sys.executable, "-c", _FORMULAS, str(reports[0] / "report.xlsx")], capture_output=True, text=True, check=True
+    )
+    formulas, texts = unpacked.stdout.split()
+    assert (int(formulas), int(texts) > 0) == (0, True)
+
+
+_FORMULAS = """
+import re, sys, zipfile
+book = zipfile.ZipFile(sys.argv[1])
+sheets = [book.read(n).decode() for n in book.namelist() if n.startswith("xl/worksheets/sheet")]
+strings = book.read("xl/sharedStrings.xml").decode()
+print(sum(s.count("<f>") + s.count("<f ") for s in sheets), strings.count("=1+1"))
+"""
+
+
+def test_page_and_notebooks_hold_no_path_of_this_machine(reports):
+    for path in [reports[0] / "index.html", reports[0] / "manifest.json", *(reports[0] / "notebooks").iterdir()]:
+        text = path.read_text(encoding="utf-8")
+        assert str(reports[0].parent) not in text, path.name
+        assert str(Path(__file__).parents[2]) not in text, path.name
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("only", "2025-10-05", 10.0), ("only", "2025-12-31", 5.0)],
+        [(f"c{i:02d}", f"2025-{10 + i % 3}-{1 + i:02d}", 10.0 + i) for i in range(25)],
+    ],
+    ids=["one customer", "all bought once"],
+)
+def test_small_data_make_a_report_that_says_what_they_cannot_carry(tmp_path, rows):
+    done = kehu("report", write_log(tmp_path / "data", rows), "--out", tmp_path / "out", "--lang", "en")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert "lifetime_value" in metrics["not_run"]
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count("Not run:") >= len(metrics["not_run"])
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Chapters of one cell each, of which tests break one; and a small log."""
+
+    def notebooks(broken_cell="pass", chapter="loyalty"):
+        folder = tmp_path / "notebooks"
+        folder.mkdir()
+        for number, name in enumerate(("overview", "data_quality", "segmentation", "loyalty", "lifetime_value")):
+            cells = [
+                nbformat.v4.new_code_cell('data = ""\nquarter = ""\nlang = "zh"', metadata={"tags": ["parameters"]}),
+                nbformat.v4.new_code_cell(broken_cell if name == chapter else "x = 1"),
+            ]
+            spec = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=spec), folder / f"{number}0_{name}.ipynb")
+        return folder
+
+    notebooks.data = write_log(tmp_path / "data", [("a", "2025-10-01", 1.0), ("b", "2025-12-31", 2.0)])
+    notebooks.out = tmp_path / "out"
+    return notebooks
+
+
+def run_tiny(tiny, folder, *arguments):
+    return kehu("report", tiny.data, "--out", tiny.out, "--notebooks", folder, "--lang", "en", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("cell", "arguments", "said"),
+    [
+        ("raise ValueError('the cell broke')", (), "ValueError: the cell broke"),
+        ("import os; os.kill(os.getpid(), 9)", (), "died"),
+        ("import time; time.sleep(120)", ("--timeout", "12"), "not done in time"),
+    ],
+    ids=["raises", "killed", "hangs"],
+)
+def test_broken_notebook_ends_the_run_and_is_kept(tiny, cell, arguments, said):
+    done = run_tiny(tiny, tiny(cell), *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "30_loyalty.ipynb" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not tiny.out.exists()
+    kept = tiny.out.with_name("out.failed")
+    assert (kept / "notebooks" / "30_loyalty.ipynb").is_file()
+    assert not (kept / "index.html").exists()
+
+
+def test_failed_run_leaves_the_earlier_report_as_it_was(tiny):
+    good = tiny()
+    assert run_tiny(tiny, good).returncode == 0
+    before = {path.name: path.read_bytes() for path in tiny.out.iterdir() if path.is_file()}
+    source = good / "30_loyalty.ipynb"
+    notebook = nbformat.read(source, as_version=4)
+    notebook.cells[1].source = "1 / 0"
+    nbformat.write(notebook, source)
+    assert run_tiny(tiny, good).returncode == 1
+    assert {path.name: path.read_bytes() for path in tiny.out.iterdir() if path.is_file()} == before
+    notebook.cells[1].source = "x = 2"
+    nbformat.write(notebook, source)
+    assert run_tiny(tiny, good).returncode == 0
+    assert not tiny.out.with_name("out.failed").exists()
+
+
+def test_progress_names_the_notebooks(tiny):
+    done = run_tiny(tiny, tiny())
+    for name in ("00_overview", "10_data_quality", "20_segmentation", "30_loyalty", "40_lifetime_value"):
+        assert f"Running notebook: {name}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--quarter", "2031Q1"), 2, "2025Q4"),
+        (("--quarter", "soon"), 2, "2026Q3"),
+        (("-p", "no_such_thing=1"), 2, "no_such_thing"),
+        (("-p", "grade_months=two"), 2, "grade_months"),
+        (("-p", "grade_months=7"), 2, "grade_months"),
+        (("-p", "grade_by=rank"), 2, "grade_standards"),
+        (("-p", "grade_months"), 2, "name=value"),
+        (("--only", "nothing"), 2, "nothing"),
+        (("--lang", "fr"), 2, "fr"),
+        (("--no-such-option",), 2, "no-such-option"),
+    ],
+)
+def test_wrong_use_is_refused_at_once(tiny, arguments, code, said):
+    done = kehu("report", tiny.data, "--out", tiny.out, "--lang", "en", *arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not tiny.out.exists()
+
+
+def test_unfinished_quarter_needs_preview(tmp_path, tiny):
+    data = write_log(tmp_path / "begun", [(f"c{d}", f"2026-01-{d:02d}", 1.0) for d in range(1, 31)])
+    arguments = ("--notebooks", tiny(), "--lang", "en", "--quarter", "2026Q1")
+    refused = kehu("report", data, "--out", tiny.out, *arguments)
+    assert refused.returncode == 2
+    assert "--preview" in refused.stderr
+    assert kehu("report", data, "--out", tiny.out, "--preview", *arguments).returncode == 0
+    assert json.loads((tiny.out / "metrics.json").read_text())["preview"] is True
+
+
+def test_unfinished_quarter_alone_becomes_a_preview(tmp_path, tiny):
+    data = write_log(tmp_path / "begun", [(f"c{d}", f"2026-01-{d:02d}", 1.0) for d in range(1, 31)])
+    done = kehu("report", data, "--out", tiny.out, "--notebooks", tiny())
+    assert done.returncode == 0
+    assert json.loads((tiny.out / "metrics.json").read_text())["preview"] is True
+
+
+@pytest.mark.parametrize("place", ["foreign folder", "file", "nowhere to write"])
+def test_place_that_cannot_take_a_report(tmp_path, tiny, place):
+    folder = tiny()
+    out = tmp_path / "taken"
+    if place == "foreign folder":
+        out.mkdir()
+        (out / "holiday.txt").write_text("keep me")
+    elif place == "file":
+        out.write_text("keep me")
+    else:
+        out = Path("/proc/kehu/report")  # no user, not even root, can write there
+    done = kehu("report", tiny.data, "--out", out, "--notebooks", folder, "--lang", "en")
+    assert done.returncode in (1, 2)
+    assert str(out) in done.stderr or str(out.parent) in done.stderr
+    assert "Traceback" not in done.stderr
+    if place == "foreign folder":
+        assert [path.name for path in out.iterdir()] == ["holiday.txt"]
+
+
+@pytest.mark.parametrize("content", [None, "", "customer_id,date,amount\n", "\x00\x01binary"])
+def test_data_that_cannot_become_a_report(tmp_path, tiny, content):
+    data = tmp_path / "bad"
+    data.mkdir()
+    if content is not None:
+        (data / "transactions.csv").write_text(content)
+    done = kehu("report", data, "--out", tiny.out, "--notebooks", tiny(), "--lang", "en")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+    assert not tiny.out.exists()
+
+
+def test_second_run_at_the_same_place_is_refused(tmp_path):
+    lock = FileLock(tmp_path / ".out.lock")
+    with lock, pytest.raises(RunError, match="Another run"), staging(tmp_path / "out"):
+        pass
+
+
+def test_staging_keeps_a_folder_that_is_no_report(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text('{"made_by": "somebody else"}')
+    assert not is_report(tmp_path / "out")
+    with pytest.raises(UsageError), staging(tmp_path / "out"):
+        pass
+
+
+def test_only_some_chapters(tiny):
+    done = run_tiny(tiny, tiny(), "--only", "loyalty")
+    assert done.returncode == 0
+    manifest = json.loads((tiny.out / "manifest.json").read_text())
+    assert manifest["chapters"] == ["loyalty"]
+    assert set(manifest["notebooks"]) == {"loyalty", "overview"}

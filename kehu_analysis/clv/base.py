@@ -47,7 +47,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
     Parameters
     ----------
     max_iterations
-        Limit of each stage of the search.
+        Largest number of steps of the search.
     tolerance
         Largest gradient, in standard errors, that counts as a maximum.
 
@@ -114,12 +114,9 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             The search did not reach a maximum.
         """
         sample = self._sample(summary)
-        size = float(sample.weight.sum())
-        start = np.log(self._start(sample))
         top = maximise(
             _Objective(self, sample),
-            start,
-            size=size,
+            np.log(self._start(sample)),
             max_iterations=self.max_iterations,
             tolerance=self.tolerance,
         )
@@ -137,7 +134,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.standard_errors_ = pd.Series(np.sqrt(np.diag(top.covariance)) * known, index=names)
         self.log_likelihood_ = top.value + sample.log_jacobian
         self.converged_ = True
-        self.n_customers_ = round(size)
+        self.n_customers_ = round(float(sample.weight.sum()))
         return self
 
     def draw_parameters(self, draws: int, rng: RandomSource) -> pd.DataFrame:
@@ -176,7 +173,9 @@ class _Objective:
     def __call__(self, log_parameters: FloatArray) -> tuple[float, FloatArray]:
         parameters = np.exp(log_parameters)
         each, derivatives = self.model._log_likelihoods(parameters, self.sample)
-        return float(each @ self.sample.weight), np.asarray((derivatives @ self.sample.weight) * parameters)
+        # Plain sums, not the matrix product: its threads cost more than the work and may change the last bit.
+        weight = self.sample.weight
+        return float(np.sum(each * weight)), np.asarray(np.sum(derivatives * weight, axis=1) * parameters)
 
 
 def compressed(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

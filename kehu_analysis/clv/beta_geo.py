@@ -74,16 +74,16 @@ class BetaGeoModel(MaximumLikelihoodModel):
         number = unique["weight"].to_numpy()
         x = unique["frequency"].to_numpy()
         # The mean age as the measure of time makes the fit one and the same in days, weeks or months.
-        measure = float(unique["T"].to_numpy() @ number / number.sum())
+        measure = float(np.average(unique["T"], weights=number))
         columns = {
             "x": x,
             "t_x": unique["recency"].to_numpy() / measure,
             "T": unique["T"].to_numpy() / measure,
         }
-        return Sample(columns, number, measure, -float(x @ number) * np.log(measure))
+        return Sample(columns, number, measure, -float(np.sum(x * number)) * np.log(measure))
 
     def _start(self, sample: Sample) -> FloatArray:
-        mean_purchases = float(sample.columns["x"] @ sample.weight / sample.weight.sum())
+        mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         return np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 2.0])
 
     def _log_likelihoods(self, parameters: FloatArray, sample: Sample) -> tuple[FloatArray, FloatArray]:

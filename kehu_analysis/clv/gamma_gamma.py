@@ -69,7 +69,7 @@ class GammaGammaModel(MaximumLikelihoodModel):
         weight = unique["weight"].to_numpy()
         spend = unique["monetary_value"].to_numpy()
         # The geometric mean as the measure of money makes the fit one and the same in any currency.
-        log_measure = float(np.log(spend) @ weight / weight.sum())
+        log_measure = float(np.average(np.log(spend), weights=weight))
         measure = float(np.exp(log_measure))
         columns = {"x": unique["frequency"].to_numpy(), "m": spend / measure}
         return Sample(columns, weight, measure, -n_usable * log_measure)

@@ -111,7 +111,7 @@ def _quadrature(shape: FloatArray, leave: float, stay: FloatArray, pace: FloatAr
     centres = low[:, None] + width[:, None] * (np.arange(_PANELS) + 0.5)
     inner = (centres[:, :, None] + width[:, None, None] / 2 * _NODES).reshape(len(pace), -1)
     density = _density(np.column_stack([low, inner, high]), shape, leave, stay, pace)
-    middle = density[:, 1:-1] @ np.tile(_WEIGHTS, _PANELS) * width / 2
+    middle = (density[:, 1:-1] * np.tile(_WEIGHTS, _PANELS)).sum(axis=1) * width / 2
     return np.asarray(density[:, 0] / leave + middle + density[:, -1] / stay)
 
 

@@ -187,7 +187,7 @@ class _Expected:
     def horizon_totals(self, parameters: Sequence[FloatArray]) -> FloatArray:
         """Total purchases and total amount over the horizon, (2,)."""
         purchases = self.horizon_purchases(parameters[0])
-        return np.array([purchases.sum(), purchases @ self.spend(parameters[1])])
+        return np.array([purchases.sum(), np.sum(purchases * self.spend(parameters[1]))])
 
 
 def _table(
@@ -224,7 +224,7 @@ def _totals(by_quarter: FloatArray, spend: FloatArray, drawn: PredictiveDraws, i
     facts: dict[str, Fact] = {}
     cases = (
         ("purchases", "purchases", by_quarter.sum(axis=0), drawn.purchases),
-        ("amount", "currency", spend @ by_quarter, drawn.amount),
+        ("amount", "currency", (spend[:, None] * by_quarter).sum(axis=0), drawn.amount),
     )
     for name, unit, expected, draws in cases:
         low, high = quantiles(draws.sum(axis=1), interval)

@@ -97,10 +97,10 @@ class Finding:
 
 def _plain(fact: Fact) -> Fact:
     value: Any = fact.value
+    if labels.is_missing(value):
+        return Fact(None, fact.unit)
     if hasattr(value, "item") and not isinstance(value, date):
         value = value.item()  # numpy scalars are no part of a public signature
     if fact.unit == "currency" and isinstance(value, float):
         value = round(value, 2)
-    if isinstance(value, float) and value != value:
-        value = None
     return Fact(value, fact.unit)

@@ -6,14 +6,16 @@ The words stand in ``labels.toml``; nothing else in the package holds display wo
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from importlib import resources
+from numbers import Real
 from typing import Any
 
+import pandas as pd
 from babel import numbers
 
 LANGUAGES = ("zh", "en")
@@ -120,11 +122,9 @@ def currency_name(currency: str, lang: str = "zh") -> str:
     return str(numbers.get_currency_name(currency, locale=_LOCALES[lang]))
 
 
-def is_missing(value: object) -> bool:
-    """Tell whether a scalar stands for nothing (``None``, ``NaN``, ``NaT``)."""
-    if value is None:
-        return True
-    return bool(value != value)  # NaN and NaT differ from themselves
+def is_missing(value: Any) -> bool:
+    """Tell whether a scalar stands for nothing (``None``, ``NaN``, ``NaT``, ``pd.NA``)."""
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: str = "") -> str:
@@ -133,7 +133,7 @@ def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: 
     Parameters
     ----------
     value
-        A number, date, code or text; a missing value becomes a dash.
+        A number, date, code or text; a missing value becomes a dash. What does not fit its unit is written as it is.
     unit
         ``count``, ``customers``, ``lines``, ``purchases``, ``currency``, ``share`` (0 to 1, written as per
         cent), ``days``, ``weeks``, ``months``, ``number``, ``parameter``, ``date``, ``code`` (a value with a
@@ -148,19 +148,15 @@ def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: 
     """
     if is_missing(value):
         return _MISSING
-    if unit == "share":
-        return str(numbers.format_percent(value, "#,##0.0%", locale=_LOCALES[lang]))
-    if unit == "date" or isinstance(value, (date, datetime)):
+    if unit == "date" or isinstance(value, date):
         return str(value)[:10]
     if unit == "code":
-        return label(f"value.{value}", lang) if has(f"value.{value}") else str(value)
-    if unit in _DECIMALS and not isinstance(value, str):
-        if not math.isfinite(value):
-            return str(value)
-        decimals = _DECIMALS[unit]
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-        return str(numbers.format_decimal(value, pattern, locale=_LOCALES[lang], decimal_quantization=True))
-    return str(value)
+        words = catalogue()["value"].get(str(value))
+        return str(words[lang]) if words else str(value)
+    number = _number(value)
+    if number is None or not (unit == "share" or unit in _DECIMALS):
+        return str(value)
+    return _written(number * 100, 1) + "%" if unit == "share" else _written(number, _DECIMALS[unit])
 
 
 def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "") -> str:
@@ -173,12 +169,13 @@ def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "")
     >>> format_prose(2500315.63, "currency", "en", currency="USD")
     'USD 2.50 million'
     """
-    if unit == "share" and not is_missing(value):
+    number = None if is_missing(value) else _number(value)
+    if number is not None and unit == "share":
         return format_tick(value, "share", lang)
-    if unit != "currency" or is_missing(value):
+    if number is None or unit != "currency":
         return format_value(value, unit, lang)
-    size, word = _scale(value, lang)
-    amount = format_value(value / size, "currency", lang) + word
+    size, word = _scale(number, lang)
+    amount = _written(number / size, 2) + word
     name = currency_name(currency, lang)
     return f"{amount}{name}" if lang == "zh" else f"{name} {amount}".strip()
 
@@ -191,13 +188,37 @@ def format_tick(value: float, unit: str, lang: str = "zh") -> str:
     >>> format_tick(25000.0, "currency", "zh"), format_tick(0.2, "share"), format_tick(1500, "count")
     ('2.5万', '20%', '1,500')
     """
+    number = _number(value)
+    if number is None:
+        return str(value)
     if unit == "share":
-        return str(numbers.format_percent(value, "#,##0.#%", locale=_LOCALES[lang]))
-    size, word = _scale(value, lang) if unit == "currency" else (1, "")
-    return str(numbers.format_decimal(value / size, "#,##0.##", locale=_LOCALES[lang])) + word
+        return _without_zeros(_written(number * 100, 1)) + "%"
+    size, word = _scale(number, lang) if unit == "currency" else (1, "")
+    return _without_zeros(_written(number / size, 2)) + word
 
 
-def _scale(value: float, lang: str) -> tuple[int, str]:
-    # CLDR has no long compact form for Chinese, hence the scales of our own catalogue, largest first.
-    scales = ((int(size), word) for size, word in entry(f"scale.{lang}").items())
-    return next(((size, word) for size, word in scales if abs(value) >= size), (1, ""))
+def _number(value: Any) -> Decimal | None:
+    """Return a finite number as the decimal that it is written as; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
+        return None
+    number = Decimal(str(value))
+    return number if number.is_finite() else None
+
+
+def _written(number: Decimal, decimals: int) -> str:
+    # Both languages group by thousands with commas and have a decimal point. No zero is negative ("z").
+    return f"{number:z,.{decimals}f}"
+
+
+def _without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".")
+
+
+def _scale(number: Decimal, lang: str) -> tuple[int, str]:
+    # CLDR has no long compact form for Chinese, hence the scales of our own catalogue. Whether a scale is reached
+    # is judged by what would be written: 99,999,999 is 1.00亿 and not 10,000.00万.
+    size, word = 1, ""
+    for larger, its_word in sorted((int(size), word) for size, word in entry(f"scale.{lang}").items()):
+        if round(abs(float(number)) / size, 2) * size >= larger:
+            size, word = larger, its_word
+    return size, word

@@ -67,7 +67,7 @@ class Quarter:
         ValueError
             The text has another form.
         """
-        match = re.fullmatch(r"(\d{4})[Qq]([1-4])", text.strip())
+        match = re.fullmatch(r"([0-9]{4})[Qq]([1-4])", text.strip())
         if match is None:
             raise ValueError(f"{text!r} is not a quarter; write it like 2026Q3")
         return cls(int(match[1]), int(match[2]), fiscal_year_start)
@@ -81,13 +81,16 @@ class Quarter:
     @property
     def start(self) -> date:
         """First day."""
-        months = self.year * 12 + self.fiscal_year_start - 1 + 3 * (self.number - 1)
-        return date(months // 12, months % 12 + 1, 1)
+        return self._month_start(3 * (self.number - 1))
 
     @property
     def end(self) -> date:
         """First day after the quarter."""
-        return self.shifted(1).start
+        return self._month_start(3 * self.number)
+
+    def _month_start(self, months_into_year: int) -> date:
+        months = self.year * 12 + self.fiscal_year_start - 1 + months_into_year
+        return date(months // 12, months % 12 + 1, 1)
 
     @property
     def last_day(self) -> date:

@@ -21,6 +21,7 @@ from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.periods import Quarter, quarters_between
 
 CACHE_VARIABLE = "KEHU_CACHE"
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,13 @@ class Dataset:
         order = pd.Categorical(lines["line_class"], categories=LINE_CLASSES, ordered=True)
         return lines.assign(order=order).sort_values(["order", "reason"]).drop(columns="order").reset_index(drop=True)
 
+    def log_facts(self) -> dict[str, Any]:
+        """Return what the accepted transactions hold as a whole: counts, the exact total, first and last day."""
+        log = self.account["log"]
+        dates = {name: date.fromisoformat(log[name]) for name in ("first_date", "last_date")}
+        amounts = {name: float(Decimal(log[name])) for name in ("amount", "return_amount")}
+        return {**log, **dates, **amounts, "n_transactions": log["n_lines"]}
+
     def warnings(self) -> pd.DataFrame:
         """Return doubts that cost no row: table, column, reason, n_lines, example."""
         return pd.DataFrame(self.account["warnings"], columns=["table", "column", "reason", "n_lines", "example"])
@@ -186,14 +194,22 @@ def check_dataset(
 ) -> Dataset:
     """Read and check a company's data like :func:`open_dataset`, however many rows are rejected."""
     root = Path(source)
-    if not root.exists():
+    # os.path answers no for what is no path at all, and for what is neither a folder nor a file.
+    if not (os.path.isdir(root) or os.path.isfile(root)):
         raise UsageError("no_such_path", path=root)
-    if (root / ACCOUNT).is_file():
+    if (root / ACCOUNT).is_file() and (root / "customer_keys.parquet").is_file():
         return _load(root)
     settings = read_settings(root if root.is_dir() else root.parent)
-    name = settings.name or re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", root.resolve().stem).lstrip(".") or "data"
+    name = settings.name or _name_of(root.resolve())
     folder = Path(cache) if cache is not None else default_cache()
     return _load(ensure_snapshot(root, name, settings, folder, progress or _silent))
+
+
+def _name_of(path: Path) -> str:
+    name = path.name if path.is_dir() else path.stem
+    # The name becomes part of the names of files, which hold 255 bytes.
+    plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip(". ")[:_LONGEST_NAME]
+    return plain or "data"
 
 
 def _silent(step: str) -> None:

@@ -37,6 +37,7 @@ class Column:
     choices: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     references: str | None = None
+    past: bool = False
 
     @property
     def sql_type(self) -> str:
@@ -78,16 +79,24 @@ class Table:
         """
         found: dict[str, list[str]] = {}
         for header in headers:
-            if "*" not in header and (own := self.column(plain(header, "_"))) is not None:
-                found[own.name] = [header]
-        taken = {header for names in found.values() for header in names}
+            if "*" not in header and (own := self.column(plain(_without_number(header), "_"))) is not None:
+                found.setdefault(own.name, []).append(header)
+        for name, matches in found.items():
+            found[name] = [header for header in matches if _without_number(header) == name] or matches
+        taken = {header for matches in found.values() for header in matches}
         for column in self.columns:
             if column.name in found:
                 continue
             known = {plain(name) for name in (*column.headers, column.name)}
-            if matches := [header for header in headers if header not in taken and plain(header) in known]:
+            free = (header for header in headers if header not in taken)
+            if matches := [header for header in free if plain(_without_number(header)) in known]:
                 found[column.name] = matches
         return found
+
+
+def _without_number(header: str) -> str:
+    # A header that a file has twice was numbered when it was read; both could be the column.
+    return re.sub(r" \(\d+\)$", "", header)
 
 
 def plain(header: str, separator: str = "") -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from kehu_analysis.data.schema import contract
 from kehu_analysis.errors import DataError
@@ -20,13 +31,50 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Operand: TypeAlias = StrictStr | StrictInt | StrictFloat
+
+
 class Filter(_Strict):
-    """Rows to set aside, with the reason that the report shows."""
+    """Rows to set aside, with the reason that the report shows.
+
+    ``equals`` and ``is_one_of`` compare texts with texts and numbers with numbers; ``starts_with`` and ``contains``
+    take a text, ``less_than`` and ``greater_than`` a number.
+    """
 
     column: str
     operator: Literal["equals", "is_one_of", "starts_with", "contains", "less_than", "greater_than"]
-    value: str | float | list[str]
+    value: Operand | list[Operand]
     reason: str = Field(min_length=1)
+
+    @property
+    def values(self) -> list[str | int | float]:
+        """The value, or the values, to compare with."""
+        return self.value if isinstance(self.value, list) else [self.value]
+
+    @model_validator(mode="after")
+    def _value_fits_operator(self) -> Self:
+        takes_list, types = _TAKES[self.operator]
+        fit = isinstance(self.value, list) == takes_list and bool(self.values)
+        if not fit or not all(isinstance(value, types) and _is_plain(value) for value in self.values):
+            kinds = "text or number" if types == _ANY else "text" if types == _TEXT else "finite number"
+            raise ValueError(f"{self.operator} takes {'a list of ' if takes_list else 'a '}{kinds}")
+        return self
+
+
+_TEXT, _NUMBER, _ANY = (str,), (int, float), (str, int, float)
+#: Whether each operator takes a list, and of which types its values are.
+_TAKES: dict[str, tuple[bool, tuple[type, ...]]] = {
+    "equals": (False, _ANY),
+    "is_one_of": (True, _ANY),
+    "starts_with": (False, _TEXT),
+    "contains": (False, _TEXT),
+    "less_than": (False, _NUMBER),
+    "greater_than": (False, _NUMBER),
+}
+
+
+def _is_plain(value: str | int | float) -> bool:
+    return "\0" not in value if isinstance(value, str) else math.isfinite(value)
 
 
 class TableSettings(_Strict):
@@ -58,7 +106,17 @@ class DatasetSettings(_Strict):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)  # raises a ValueError that names the zone
+        try:
+            ZoneInfo(value)
+        except (KeyError, OSError, ValueError):
+            raise ValueError(f"no such time zone: {value}") from None
+        return value
+
+    @field_validator("complete_until")
+    @classmethod
+    def _not_in_the_future(cls, value: date | None) -> date | None:
+        if value is not None and value > date.today():
+            raise ValueError(f"{value} has not come yet")
         return value
 
     @field_validator("tables")
@@ -86,12 +144,14 @@ def read_settings(folder: Path) -> DatasetSettings:
         The file is no TOML, or says something that the contract does not know (every fault is listed).
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not path.exists():
         return DatasetSettings()
     try:
         return DatasetSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError("settings_not_toml", path=path, reason=error) from error
+    except OSError as error:
+        raise DataError("unreadable_file", path=path, reason=error.strerror or error) from error
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()

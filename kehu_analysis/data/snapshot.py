@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 from filelock import FileLock
 
+from kehu_analysis.data.delimited import FILE, ROW
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
-from kehu_analysis.data.sources import FILE, ROW, find_files, open_file
+from kehu_analysis.data.sources import find_files, open_file
 from kehu_analysis.data.validate import classify, map_columns
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.engine.duckdb import identifier, quoted
 from kehu_analysis.errors import DataError, RunError
 
 #: Raised when the snapshot's form changes, so that old ones are not read.
-FORMAT = 1
+FORMAT = 2
 ACCOUNT = "account.json"
 Progress = Callable[[str], None]
 
@@ -58,57 +60,80 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
     Raises
     ------
     DataError
-        The sources break the contract as a whole (no file, no such column, nothing accepted).
+        The sources break the contract as a whole (no file, no such column), or cannot be read.
     RunError
         The cache folder cannot be written.
     """
-    files = source_files(root, settings)
-    progress("hash")
-    digest = content_hash([path for paths in files.values() for path in paths], settings)
+    today = datetime.now(ZoneInfo(settings.timezone)).date()
+    try:
+        files = source_files(root, settings)
+        progress("hash")
+        digest = content_hash([path for paths in files.values() for path in paths], settings)
+    except OSError as error:
+        raise DataError("unreadable_file", path=error.filename or root, reason=error.strerror or error) from error
     folder = cache / f"{name}-{digest[:16]}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{folder.name}.lock"):
-            if (folder / ACCOUNT).is_file():
-                return folder
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".building-") as building:
-                _build(Path(building), files, name, settings, digest, progress)
-                shutil.rmtree(folder, ignore_errors=True)
-                # A copy of the folder's own name: the context manager removes the emptied one.
-                finished = Path(building) / "snapshot"
-                finished.replace(folder)
-    except PermissionError as error:
-        raise RunError("cannot_write", path=cache, reason=error.strerror) from error
+            if not _is_current(folder, today):
+                with _building_folder(cache / f".building-{folder.name}") as building:
+                    finished = _build(building, root, files, name, settings, digest, today, progress)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    finished.replace(folder)
+    except OSError as error:
+        raise RunError("cannot_write", path=cache, reason=error.strerror or error) from error
     except duckdb.Error as error:
         raise DataError("snapshot_failed", name=name, reason=str(error).splitlines()[0]) from error
     return folder
 
 
+def _is_current(folder: Path, today: date) -> bool:
+    if not (folder / ACCOUNT).is_file():
+        return False
+    account = json.loads((folder / ACCOUNT).read_text(encoding="utf-8"))
+    # Rows dated after the day of the check were rejected; on another day the same rows may be sound.
+    return bool(account["checked_on"] == today.isoformat() or not account["depends_on_today"])
+
+
+@contextmanager
+def _building_folder(path: Path) -> Iterator[Path]:
+    """Make an empty folder to build in, over whatever a run that was killed left there; take it away at the end."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _build(
     building: Path,
+    root: Path,
     files: dict[str, list[Path]],
     name: str,
     settings: DatasetSettings,
     digest: str,
+    today: date,
     progress: Progress,
-) -> None:
+) -> Path:
     folder = building / "snapshot"
     folder.mkdir()
-    today = date.today().isoformat()
     tables: dict[str, Any] = {}
     with DuckDBEngine().session() as connection:
         for table_name, paths in files.items():
             progress(table_name)
             tables[table_name] = _build_table(
-                connection, contract()[table_name], paths, settings, folder, building, today
+                connection, contract()[table_name], root, paths, settings, folder, building, today
             )
         _write_rejected(connection, list(files), folder)
         warnings = _warnings(connection, list(files))
-        log = _log_facts(connection, settings)
+        log, is_cut = _log_facts(connection, settings, today)
+    reasons = {line["reason"] for table in tables.values() for line in table["lines"]}
     account = {
         "name": name,
         "content_hash": digest,
-        "checked_on": today,
+        "checked_on": today.isoformat(),
+        "depends_on_today": is_cut or "in_the_future" in reasons,
         "settings": settings.model_dump(mode="json"),
         "tables": tables,
         "warnings": warnings,
@@ -116,29 +141,32 @@ def _build(
     }
     text = json.dumps(account, ensure_ascii=False, indent=1, sort_keys=True)
     (folder / ACCOUNT).write_text(text, encoding="utf-8")
+    return folder
 
 
 def _build_table(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
+    root: Path,
     paths: list[Path],
     settings: DatasetSettings,
     folder: Path,
     scratch: Path,
-    today: str,
+    today: date,
 ) -> dict[str, Any]:
     wanted = settings.table(table.name)
+    names_shown = [_shown(path, root) for path in paths]
     opened = []
-    for number, path in enumerate(paths):
-        file = open_file(connection, path, f"{table.name}_{number}", scratch)
-        opened.append((file, map_columns(table, file, wanted, path.name)))
+    for number, (path, shown) in enumerate(zip(paths, names_shown, strict=True)):
+        file = open_file(connection, path, f"{table.name}_{number}", scratch, shown=shown)
+        opened.append((file, map_columns(table, file, wanted, shown)))
     columns = classify(
         connection,
         table,
         opened,
         filters=wanted.filters,
         timezone=settings.timezone,
-        last_valid_day=today,
+        last_valid_day=today.isoformat(),
     )
     has_amount = any(column.name == "amount" for column in columns)
     total = "coalesce(sum(amount), 0)" if has_amount else "NULL"
@@ -147,7 +175,7 @@ def _build_table(
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     if not classes:
-        raise DataError("header_only", table=table.name, files=", ".join(path.name for path in paths))
+        raise DataError("header_only", table=table.name, files=", ".join(names_shown))
     names = [identifier(column.name) for column in columns]
     if table.name == "transactions":
         _store_transactions(connection, names, folder)
@@ -160,7 +188,7 @@ def _build_table(
         )
     unused = dict.fromkeys(header for _, mapping in opened for header in mapping.unused)
     return {
-        "files": [path.name for path in paths],
+        "files": names_shown,
         "columns": {
             column.name: next((m.headers[column.name] for _, m in opened if column.name in m.headers), "")
             for column in columns
@@ -171,6 +199,10 @@ def _build_table(
             for line_class, reason, n_lines, amount in classes
         ],
     }
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) and path != root else path.name
 
 
 def _store_transactions(connection: duckdb.DuckDBPyConnection, names: list[str], folder: Path) -> None:
@@ -238,7 +270,10 @@ def _unknown_references(
     return [{"table": name, "column": column, "reason": "unknown_reference", "n_lines": row[0], "example": row[1]}]
 
 
-def _log_facts(connection: duckdb.DuckDBPyConnection, settings: DatasetSettings) -> dict[str, Any]:
+def _log_facts(
+    connection: duckdb.DuckDBPyConnection, settings: DatasetSettings, today: date
+) -> tuple[dict[str, Any], bool]:
+    """Return what the log holds as a whole, and whether that depends on the day of the check."""
     listed = [row[0] for row in connection.execute("DESCRIBE transactions_rows").fetchall()]
     values = ", ".join(
         identifier(name) for name in listed if name.startswith("raw_") or name in ("customer_id", "date", "amount")
@@ -266,18 +301,17 @@ def _log_facts(connection: duckdb.DuckDBPyConnection, settings: DatasetSettings)
     facts = {
         name: value.isoformat() if isinstance(value, date) else value for name, value in zip(names, row, strict=True)
     }
-    facts["complete_until"] = _complete_until(row[4], gap[0], settings)
-    return facts
+    complete_until = _complete_until(row[4], gap[0], settings)
+    facts["complete_until"] = complete_until and min(complete_until, today).isoformat()
+    return facts, complete_until is not None and complete_until > today
 
 
-def _complete_until(last_date: date | None, usual_gap: int | None, settings: DatasetSettings) -> str | None:
+def _complete_until(last_date: date | None, usual_gap: int | None, settings: DatasetSettings) -> date | None:
     # The log is taken as complete up to the day before an unusually long silence would begin: a log that sells
     # Monday to Friday and ends on a Friday is complete to Sunday.
-    if settings.complete_until is not None:
-        return settings.complete_until.isoformat()
-    if last_date is None:
-        return None
-    return (last_date + timedelta(days=(usual_gap or 1) - 1)).isoformat()
+    if settings.complete_until is not None or last_date is None:
+        return settings.complete_until
+    return last_date + timedelta(days=(usual_gap or 1) - 1)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import glob
 import re
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import pyarrow as pa
 
 from kehu_analysis.engine.protocol import Parameter, Source
 
-_NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+#: What may hold a colon but is no parameter (literals, quoted names, comments, casts), or a parameter.
+_NAMED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|(?<!\w):([a-z_]\w*)", re.DOTALL)
 _UNIX_DATE = "CREATE TEMP MACRO unix_date(day) AS (day - DATE '1970-01-01')"
 
 
@@ -59,7 +61,8 @@ class DuckDBEngine:
         parameters: Mapping[str, Parameter] | None = None,
     ) -> None:
         """Write the rows of a query to a Parquet file, whole or not at all."""
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        # Two processes, or two threads of one, may be at it: each writes its own.
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         try:
             with self.session(tables) as connection:
                 text, bound = _bind(sql, parameters)
@@ -80,6 +83,8 @@ class DuckDBEngine:
                 settings["threads"] = self.threads
             connection = duckdb.connect(config=settings)
             try:
+                # What a stamp with an offset looks like as text must not depend on the machine.
+                connection.execute("SET TimeZone = 'UTC'")
                 connection.execute(_UNIX_DATE)
                 for name, source in (tables or {}).items():
                     if isinstance(source, pd.DataFrame):
@@ -87,7 +92,10 @@ class DuckDBEngine:
                     elif isinstance(source, pa.Table):
                         connection.register(name, source)
                     else:
-                        connection.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet({quoted(source)})")
+                        connection.execute(
+                            f"CREATE TEMP VIEW {name} AS FROM "
+                            f"read_parquet({path_literal(source)}, hive_partitioning = false)"
+                        )
                 yield connection
             finally:
                 connection.close()
@@ -103,10 +111,15 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def path_literal(path: Path) -> str:
+    """Return the path of a file to read as an SQL literal that names this file alone, whatever its characters."""
+    return quoted(glob.escape(str(path.absolute())))
+
+
 def _bind(sql: str, parameters: Mapping[str, Parameter] | None) -> tuple[str, dict[str, Parameter] | None]:
-    names = set(_NAMED.findall(sql))
     given = dict(parameters or {})
-    missing = names - set(given)
-    if missing:
+    names = {match[1] for match in _NAMED.finditer(sql) if match[1]}
+    if missing := names - set(given):
         raise KeyError(f"the SQL names parameters that were not given: {', '.join(sorted(missing))}")
-    return _NAMED.sub(r"$\1", sql), {name: given[name] for name in names} or None
+    text = _NAMED.sub(lambda match: f"${match[1]}" if match[1] else match[0], sql)
+    return text, {name: given[name] for name in names} or None

@@ -6,7 +6,7 @@ SELECT
     unix_date(CAST(date AS DATE)) AS day,
     year(date) * 12 + month(date) - 1 AS month,
     CAST(sum(CAST(amount AS DECIMAL(18, 4))) AS DECIMAL(20, 4)) AS amount,
-    max(CASE WHEN amount >= 0 THEN 1 ELSE 0 END) AS is_purchase,
+    max(CASE WHEN CAST(amount AS DECIMAL(18, 4)) >= 0 THEN 1 ELSE 0 END) AS is_purchase,
     count(*) AS n_lines
 FROM transactions
 GROUP BY customer_key, CAST(date AS DATE), year(date) * 12 + month(date) - 1

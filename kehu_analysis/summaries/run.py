@@ -14,13 +14,14 @@ from kehu_analysis.data import Dataset
 from kehu_analysis.engine import DuckDBEngine, Engine
 from kehu_analysis.engine.protocol import Source
 from kehu_analysis.errors import DataError
+from kehu_analysis.frames import check_columns
 from kehu_analysis.periods import days_per_unit
 
 _EPOCH = date(1970, 1, 1)
 _MONTHS_PER_PERIOD = {"month": 1, "quarter": 3}
-_FRAME_AS_TRANSACTIONS = (
-    "SELECT customer_key, CAST(date AS DATE) AS date, CAST(amount AS DECIMAL(18, 4)) AS amount FROM frame"
-)
+#: As in the data contract: beyond this an amount is a mistake.
+_LARGEST_AMOUNT = 1e9
+_MONTH_CODES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
 def btyd_summary(
@@ -220,9 +221,8 @@ def cohorts(
     # The last period that had ended by then: the one before that of the following day.
     last = (_month(end + timedelta(days=1)) - first_month) // n_months - 1
     sizes = found.loc[found["age"] == 0].set_index("cohort")["n_active"]
-    cells = pd.MultiIndex.from_tuples(
-        [(cohort, age) for cohort in sizes.index for age in range(last - cohort + 1)], names=["cohort", "age"]
-    )
+    pairs = [(cohort, age) for cohort in sizes.index for age in range(last - cohort + 1)]
+    cells = pd.MultiIndex.from_frame(pd.DataFrame(pairs, columns=["cohort", "age"], dtype="int64"))
     table = found.set_index(["cohort", "age"]).reindex(cells, fill_value=0).reset_index()
     periods = _months(table["cohort"].to_numpy() * n_months + first_month)
     if period == "quarter":
@@ -232,8 +232,7 @@ def cohorts(
 
 
 def _quarter_frequency(fiscal_year_start: int) -> str:
-    last_month = date(2000, (fiscal_year_start + 10) % 12 + 1, 1)
-    return f"Q-{last_month:%b}".upper()
+    return f"Q-{_MONTH_CODES[fiscal_year_start - 2]}"  # the year ends with the month before it starts
 
 
 def _path_of_purchase_days(dataset: Dataset, engine: Engine) -> Source:
@@ -244,20 +243,28 @@ def _path_of_purchase_days(dataset: Dataset, engine: Engine) -> Source:
 
 
 def _purchase_days_of_frame(frame: pd.DataFrame, engine: Engine) -> tuple[pa.Table, pd.Series, date]:
-    if missing := [name for name in ("customer_id", "date", "amount") if name not in frame]:
-        raise DataError(
-            "missing_column", table="transactions", columns=", ".join(missing), path="DataFrame",
-            headers=", ".join(map(str, frame.columns)),
-        )  # fmt: skip
-    dates = pd.to_datetime(frame["date"], errors="coerce")
-    amounts = pd.to_numeric(frame["amount"], errors="coerce")
-    unusable = frame["customer_id"].isna() | dates.isna() | amounts.isna() | np.isinf(amounts)
-    if unusable.any() or frame.empty:
-        raise DataError("unusable_rows", n_rows=int(unusable.sum()), example=frame.index[unusable][:1].tolist())
+    check_columns(frame, ("customer_id", "date", "amount"), analysis="btyd_summary")
+    dates, amounts = _local_dates(frame["date"]), pd.to_numeric(frame["amount"], errors="coerce").astype("float64")
     keys, ids = pd.factorize(frame["customer_id"].astype("str"), sort=True)
+    empty = np.flatnonzero(ids == "")
+    usable = frame["customer_id"].notna() & dates.notna() & (amounts.abs() <= _LARGEST_AMOUNT) & ~np.isin(keys, empty)
+    if not usable.all():
+        raise DataError("unusable_rows", n_rows=int((~usable).sum()), example=frame.index[~usable][0])
     rows = pd.DataFrame({"customer_key": keys, "date": dates.to_numpy(), "amount": amounts.to_numpy()})
     days = engine.query(_sql("purchase_days"), tables={"transactions": rows})
     return days, pd.Series(ids), dates.max().date()
+
+
+def _local_dates(given: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(given):
+        # 20260105 would be read as that many nanoseconds after 1970.
+        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[ns]")
+    try:
+        dates = pd.to_datetime(given, errors="coerce")
+    except ValueError:  # stamps of several offsets have no common clock
+        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[ns]")
+    # A purchase day is a day on the clock that the frame shows.
+    return dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
 
 
 def _customer_ids(dataset: Dataset) -> pd.Series:

@@ -1,0 +1,303 @@
+"""Read a delimited text file as rows of raw texts: encoding, delimiter, broken lines, row numbers.
+
+DuckDB reads strictly; a line whose structure is broken is reported, never patched. It needs help where a file is
+irregular: other encodings and mixed line ends are rewritten in a copy, a quote that is never closed is kept from
+swallowing the lines after it, and blank lines are counted, so that row numbers are those that a spreadsheet shows.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import shutil
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from kehu_analysis.engine.duckdb import path_literal, quoted
+from kehu_analysis.errors import DataError
+
+#: Names of the two columns that every opened file gets: the file's name, and the row (a header is row 1).
+FILE, ROW = "_file", "_row"
+_DELIMITERS = (",", ";", "\t", "|")
+_ENCODINGS = ("utf-8-sig", "gb18030")
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
+_CHUNK = 1 << 20
+_LONGEST_HEADER = 1 << 16
+#: So much of a broken line is kept for reading.
+_KEPT_OF_BROKEN = 500
+#: Stands for the quotes of a line that is held back from the parser: a character for private use.
+_QUOTE_MARK = "\ue000"
+_BLANK_LINE = re.compile(rb"\n\r?\n\r?[^\n\r]")
+#: Each reading frees at least every other line swallowed by a quote; more than this is no text.
+_MOST_READINGS = 24
+
+
+def open_delimited(
+    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str, scratch: Path
+) -> tuple[str, ...]:
+    """Make a delimited file the relation ``name`` and its broken lines ``<name>_broken``; return the headers.
+
+    Parameters
+    ----------
+    connection
+        Where the relations are made.
+    path
+        The file; it is only read.
+    shown
+        Its name for readers.
+    name
+        The relation's name: all columns as text, ``_file`` and ``_row``.
+    scratch
+        A folder for rewritten copies.
+
+    Raises
+    ------
+    DataError
+        The file is no text, or has no header.
+    """
+    readable = _readable(path, shown, scratch / f"{name}.csv")
+    headers, delimiter = read_header(readable, shown)
+    for number in range(_MOST_READINGS):
+        _read(connection, readable, name, headers, delimiter)
+        swallowing = _swallowing_lines(connection, name)
+        if not swallowing:
+            break
+        readable = _hold_back(readable, scratch / f"{name}_{number}.csv", swallowing, delimiter * len(headers))
+    # In a file of one column a blank line is a row: a missing value.
+    blank = _blank_lines(readable, delimiter) if len(headers) > 1 else {}
+    if blank:
+        readable = _without_lines(readable, scratch / f"{name}_dense.csv", set(blank.values()))
+        _read(connection, readable, name, headers, delimiter)
+    _number_rows(connection, shown, name, delimiter * len(headers), list(blank))
+    return tuple(headers)
+
+
+def find_encoding(path: Path, shown: str) -> str:
+    """Return the encoding of a text file: by its mark, else the first that decodes the whole of it.
+
+    Raises
+    ------
+    DataError
+        The file is no text.
+    """
+    with path.open("rb") as file:
+        start = file.read(4096)
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if b"\x00" in start:
+        raise DataError("not_text", path=shown)
+    for encoding in _ENCODINGS:
+        try:
+            for _ in _decoded(path, encoding):
+                pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    # A few broken characters in a UTF-8 file cost their lines, not the file.
+    return "utf-8"
+
+
+def read_header(path: Path, shown: str) -> tuple[list[str], str]:
+    """Return a file's headers, each made distinct, and its delimiter: the one that splits the header most.
+
+    Raises
+    ------
+    DataError
+        The first line is empty.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        start = file.read(_LONGEST_HEADER)
+    rows = {delimiter: _first_record(start, delimiter) for delimiter in _DELIMITERS}
+    delimiter = max(rows, key=lambda mark: len(rows[mark]))
+    headers = [header.strip() for header in rows[delimiter]]
+    if not any(headers):
+        raise DataError("no_header", path=shown)
+    return distinct(headers), delimiter
+
+
+def distinct(headers: Sequence[str]) -> list[str]:
+    """Return headers of which no two are the same: a repeated one gets a number, an empty one its place.
+
+    Examples
+    --------
+    >>> distinct(["date", "Date", "", "_row"])
+    ['date', 'Date (2)', 'column 3', '_row (2)']
+    """
+    taken = {FILE, ROW}
+    names = []
+    for place, header in enumerate(headers, start=1):
+        name = header or f"column {place}"
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{header or f'column {place}'} ({number})"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _first_record(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _decoded(path: Path, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for chunk in _chunks(path):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _readable(path: Path, shown: str, copy: Path) -> Path:
+    """Return a file in UTF-8 with one kind of line end: the file itself where it is so already."""
+    encoding = find_encoding(path, shown)
+    in_utf8 = encoding.startswith("utf-8")
+    if in_utf8 and _has_one_line_end(_chunks(path)):
+        return path
+    try:
+        chunks = _chunks(path) if in_utf8 else (text.encode() for text in _decoded(path, encoding))
+        with copy.open("wb") as file:
+            file.writelines(_with_line_feeds(chunks))
+    except UnicodeError as error:
+        raise DataError("not_text", path=shown) from error
+    return copy
+
+
+def _has_one_line_end(chunks: Iterable[bytes]) -> bool:
+    n_pairs = n_feeds = n_returns = 0
+    last = b""
+    for chunk in chunks:
+        n_pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+        n_feeds += chunk.count(b"\n")
+        n_returns += chunk.count(b"\r")
+        last = chunk[-1:]
+    return n_returns == n_pairs and n_pairs in (0, n_feeds)
+
+
+def _with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for chunk in chunks:
+        text = held + chunk
+        # A pair of line end characters may be split between two chunks.
+        held = b"\r" if text.endswith(b"\r") else b""
+        yield text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield b"\n" if held else b""
+
+
+def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, headers: Sequence[str], delimiter: str) -> None:
+    for table in (f"{name}_read", f"{name}_errors", f"{name}_scans"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    columns = ", ".join(f"{quoted(header)}: 'VARCHAR'" for header in headers)
+    connection.execute(
+        f"CREATE TEMP TABLE {name}_read AS SELECT *, row_number() OVER () AS {ROW} FROM read_csv({path_literal(path)}, "
+        f"auto_detect = false, header = true, delim = {quoted(delimiter)}, quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}, hive_partitioning = false, null_padding = false, strict_mode = true, "
+        f"ignore_errors = true, store_rejects = true, rejects_table = {quoted(name + '_errors')}, "
+        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = 0)"
+    )
+
+
+def _swallowing_lines(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:
+    """Return where (in bytes) the lines begin whose open quote swallowed other lines, or that are far too long."""
+    rows = connection.execute(
+        f"SELECT DISTINCT line_byte_position - 1 FROM {name}_errors "
+        "WHERE error_type IN ('UNQUOTED VALUE', 'LINE SIZE OVER MAXIMUM') "
+        # Only the beginning of a long line is kept with the error: what it swallowed is not known.
+        "AND (length(csv_line) >= 10000 OR contains(trim(csv_line, chr(10) || chr(13)), chr(10))) ORDER BY 1"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _hold_back(path: Path, copy: Path, positions: Sequence[int], prefix: str) -> Path:
+    """Copy a file with single lines made harmless: no quotes, and too many columns, so that they are rejected."""
+    with path.open("rb") as source, copy.open("wb") as target:
+        for position in positions:
+            _copy_bytes(source, target, position - source.tell())
+            line = source.readline()
+            while line and not line.strip(b"\r\n"):  # the position may be that of the line end before
+                target.write(line)
+                line = source.readline()
+            text = line.decode(errors="replace").rstrip("\r\n")[:_KEPT_OF_BROKEN].replace('"', _QUOTE_MARK)
+            target.write(f"{prefix}{text}".encode() + (b"\r\n" if line.endswith(b"\r\n") else b"\n"))
+        shutil.copyfileobj(source, target)
+    return copy
+
+
+def _copy_bytes(source: io.BufferedReader, target: io.BufferedWriter, size: int) -> None:
+    while size > 0 and (chunk := source.read(min(size, _CHUNK))):
+        target.write(chunk)
+        size -= len(chunk)
+
+
+def _blank_lines(path: Path, delimiter: str) -> dict[int, int]:
+    """Return the lines without a character, which are no rows of data: by row (a header is row 1) the line number.
+
+    The two differ where a value before it holds a line end.
+    """
+    tail = b""
+    for chunk in _chunks(path):
+        text = tail + chunk
+        if (b"\n\n" in text or b"\n\r\n" in text) and _BLANK_LINE.search(text):
+            break
+        tail = text[-4:]
+    else:
+        return {}
+    limit = csv.field_size_limit(1 << 30)
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter)
+            return {row: reader.line_num for row, record in enumerate(reader, start=1) if not record}
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _without_lines(path: Path, copy: Path, numbers: Container[int]) -> Path:
+    with path.open("rb") as source, copy.open("wb") as target:
+        target.writelines(line for number, line in enumerate(source, start=1) if number not in numbers)
+    return copy
+
+
+def _number_rows(
+    connection: duckdb.DuckDBPyConnection, shown: str, name: str, prefix: str, blank: Sequence[int]
+) -> None:
+    # A row's place in the file is its place among those read, plus the broken lines before it, plus the header, plus
+    # the blank lines before it, which the parser did not see. Of lines next to each other the last one counts.
+    connection.execute(f"CREATE TEMP TABLE {name}_blank (before BIGINT, n BIGINT)")
+    if blank:
+        numbered = "SELECT unnest($lines) AS line, generate_subscripts($lines, 1) AS n"
+        connection.execute(
+            f"INSERT INTO {name}_blank SELECT line - n AS before, max(n) FROM ({numbered}) GROUP BY ALL",
+            {"lines": list(blank)},
+        )
+    place = f"r.{ROW} + coalesce(b.n, 0) AS {ROW}"
+    blank_before = f"ASOF LEFT JOIN {name}_blank b ON r.{ROW} > b.before"
+    text = "trim(any_value(csv_line), chr(10) || chr(13))"
+    whole = f"replace({text}, {quoted(_QUOTE_MARK)}, '\"')"
+    kept = f"CASE WHEN starts_with({text}, {quoted(prefix)}) THEN substr({whole}, {len(prefix) + 1}) ELSE {whole} END"
+    connection.execute(
+        f"CREATE TEMP TABLE {name}_faulty AS SELECT line AS {ROW}, left({kept}, {_KEPT_OF_BROKEN}) AS line_text, "
+        f"row_number() OVER (ORDER BY line) AS n FROM {name}_errors GROUP BY line"
+    )
+    connection.execute(
+        f"CREATE TEMP VIEW {name}_broken AS SELECT {quoted(shown)} AS {FILE}, {place}, r.line_text "
+        f"FROM {name}_faulty r {blank_before}"
+    )
+    connection.execute(
+        f"CREATE TEMP VIEW {name} AS SELECT r.* EXCLUDE ({ROW}), {quoted(shown)} AS {FILE}, {place} FROM "
+        f"(SELECT d.* EXCLUDE ({ROW}), d.{ROW} + 1 + coalesce(f.n, 0) AS {ROW} FROM {name}_read d ASOF LEFT JOIN "
+        f"(SELECT {ROW} - 1 - n AS before, max(n) AS n FROM {name}_faulty GROUP BY ALL) f ON d.{ROW} > f.before) r "
+        f"{blank_before}"
+    )

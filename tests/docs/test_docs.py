@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from pkgutil import resolve_name
+
+import click
+import pytest
+from packaging.requirements import Requirement
+
+from kehu_analysis import cli, clv, labels, loyalty, open_dataset, profiling, segmentation
+from kehu_analysis.data import contract
+from kehu_analysis.data.settings import DatasetSettings, TableSettings, read_settings
+from kehu_analysis.segmentation.rfm import RULES
+from kehu_analysis.workbook.parameters import CHAPTERS, SCHEMAS, Parameters, read_assignments, share_out
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.zh-CN.md")
+PAGES = (
+    *READMES,
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "data/README.md",
+    "docs/GLOSSARY.md",
+    "docs/METHODS.md",
+)
+#: Programs in the READMEs that are neither make nor kehu.
+OTHER_PROGRAMS = {"cd", "source", "python", ".venv/bin/python", "conda", "schtasks"}
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w*)\n(.*?)^```", text_of(page), flags=re.MULTILINE | re.DOTALL)
+
+
+def prose(page: str) -> str:
+    return re.sub(r"^```.*?^```", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
+
+
+def headings(page: str) -> list[tuple[int, str]]:
+    return [(len(level), words.strip()) for level, words in re.findall(r"^(#+) (.+)$", prose(page), re.MULTILINE)]
+
+
+def tables(page: str) -> list[list[list[str]]]:
+    """Return the tables of a page as rows of cells, without the row of dashes."""
+    found = re.findall(r"(?:^\|.*\|\n)+", prose(page), flags=re.MULTILINE)
+    return [
+        [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "|---" not in line]
+        for table in found
+    ]
+
+
+def code_words(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def shell_lines(page: str) -> list[str]:
+    return [line for kind, body in blocks(page) if kind in ("sh", "bat", "crontab") for line in body.splitlines()]
+
+
+def test_readmes_say_the_same_in_two_languages() -> None:
+    english, chinese = READMES
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
+    assert blocks(english) == blocks(chinese)
+    first_columns = [[[code_words(row[0]) for row in table] for table in tables(page)] for page in READMES]
+    assert first_columns[0] == first_columns[1]
+    links = [
+        sorted(re.findall(r"\]\(((?!README)[^)#]+)", prose(page).replace(".zh-CN.png", ".png"))) for page in READMES
+    ]
+    assert links[0] == links[1]
+    assert f"({chinese})" in text_of(english)
+    assert f"({english})" in text_of(chinese)
+
+
+@pytest.mark.parametrize("line", sorted({line for page in (*READMES, "CONTRIBUTING.md") for line in shell_lines(page)}))
+def test_shell_commands_exist(line: str) -> None:
+    for call in line.split(" && "):
+        # What stands around a scheduled command: when, by whom, where its output goes.
+        bare = re.sub(r"^[\d,* ]+ |^conda run -n \w+ |^\.venv/bin/(?=kehu)| >> .*$|\"$", "", call)
+        program, *arguments = bare.split()
+        if program in CHECKS:
+            CHECKS[program](arguments)
+        else:
+            assert program in OTHER_PROGRAMS
+    for file in re.findall(r"(?:-r|-f) (\S+)", line):
+        assert (ROOT / file).is_file()
+
+
+def check_make(arguments: list[str]) -> None:
+    target, *variables = arguments
+    assert re.search(rf"^{re.escape(target)}:.*## ", MAKEFILE, re.MULTILINE), f"no target {target}"
+    for variable in variables:
+        assert f"\n{variable.partition('=')[0]} ?=" in MAKEFILE
+
+
+def check_kehu(arguments: list[str]) -> None:
+    name, *rest = arguments
+    context = cli.commands.commands[name].make_context(name, rest)
+    if given := context.params.get("assignments"):
+        only = [chapter for chapter in context.params["only"].split(",") if chapter]
+        share_out(read_assignments(given), only or CHAPTERS)
+
+
+CHECKS = {"make": check_make, "kehu": check_kehu}
+
+
+def own_options(command: click.Command) -> Iterator[click.Option]:
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name not in ("help", "version"):
+            yield option
+
+
+@pytest.mark.parametrize("page", READMES)
+@pytest.mark.parametrize("name", sorted(cli.commands.commands))
+def test_every_command_and_option_is_documented(page: str, name: str) -> None:
+    assert f"`kehu {name}" in text_of(page)
+    documented = " ".join(code_words(prose(page)))
+    for option in own_options(cli.commands.commands[name]):
+        for spelling in option.opts:
+            assert re.search(rf"(^|\s){spelling}\b", documented), f"kehu {name} {spelling}"
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands.commands))
+def test_help_stands_in_both_languages(name: str) -> None:
+    command = cli.commands.commands[name]
+    for words in (command.help, *(option.help for option in own_options(command))):
+        chinese, english = (words or "").split("\n\n")
+        assert re.search(r"[\u4e00-\u9fff]", chinese)
+        assert re.fullmatch(r"[^\u4e00-\u9fff]*[a-z][^\u4e00-\u9fff]*", english)
+
+
+def example_settings() -> str:
+    (example,) = (body for kind, body in blocks("README.md") if kind == "toml")
+    return example
+
+
+def test_settings_example_names_every_key_and_works(tmp_path: Path) -> None:
+    (tmp_path / "dataset.toml").write_text(example_settings(), encoding="utf-8")
+    settings = read_settings(tmp_path)
+    assert settings.model_fields_set == set(DatasetSettings.model_fields)
+    assert settings.table("transactions").model_fields_set == set(TableSettings.model_fields)
+
+    rows = ["购货单位,过账日,净额,单据类型", *(f"00{n:03},2025-11-{n:02},{n}.50,销售" for n in range(1, 21))]
+    (tmp_path / "export_1.csv").write_text("\n".join([*rows, "00001,2025-12-01,9.00,样品", ""]), encoding="utf-8")
+    dataset = open_dataset(tmp_path, cache=tmp_path / "cache")
+    classes = dataset.line_classes().set_index("line_class")
+    assert classes.loc["accepted", ["n_lines", "amount"]].tolist() == [20, 220.0]
+    assert classes.loc["filtered", ["reason", "n_lines"]].tolist() == ["样品单", 1]
+    assert (dataset.name, dataset.currency, dataset.complete_until.isoformat()) == ("mycompany", "CNY", "2025-12-31")
+
+
+def test_log_example_works(tmp_path: Path) -> None:
+    (log,) = (body for kind, body in blocks("README.md") if kind == "csv")
+    (tmp_path / "transactions.csv").write_text(log, encoding="utf-8")
+    assert open_dataset(tmp_path, cache=tmp_path / "cache").log_facts()["n_returns"] == 1
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_tables_of_keys_and_parameters_are_complete(page: str) -> None:
+    by_first = {code_words(row[0])[0]: row for table in tables(page) for row in table if code_words(row[0])}
+    keys = {name for name in DatasetSettings.model_fields if name != "tables"}
+    keys |= {f"tables.‹table›.{name}" for name in TableSettings.model_fields}
+    parameters = {name: field for schema in SCHEMAS.values() for name, field in schema.model_fields.items()}
+    own = {name: field for name, field in parameters.items() if name not in Parameters.model_fields}
+    assert keys | set(own) <= set(by_first)
+    for name, field in own.items():
+        assert read_assignments([f"{name}={code_words(by_first[name][-1])[0]}"]) == {name: field.default}
+    for name in CHAPTERS:
+        assert f"`{name}`" in by_first["--only"][1]
+
+
+def public_analyses() -> dict[str, str]:
+    """Return the findings' functions and the models by their full public names."""
+    found = {}
+    for room in (profiling, segmentation, loyalty, clv):
+        for name in room.__all__:
+            thing = getattr(room, name)
+            is_finding = inspect.isfunction(thing) and thing.__annotations__.get("return") == "Finding"
+            if is_finding or inspect.isclass(thing):
+                found[name] = f"{room.__name__}.{name}"
+    return found
+
+
+def test_methods_name_every_analysis_and_nothing_else() -> None:
+    named = {word for word in code_words(prose("docs/METHODS.md")) if word.startswith("kehu_analysis.")}
+    assert set(public_analyses().values()) <= named
+    for word in named:
+        resolve_name(word)  # raises where there is no such thing
+
+
+def test_methods_state_the_rules_of_segments() -> None:
+    stated = next(table for table in tables("docs/METHODS.md") if table[0][0] == "segment")[1:]
+    whole = (1, 5)
+
+    def written(low: int, high: int) -> str:
+        return "any" if (low, high) == whole else str(low) if low == high else f"{low}–{high}"
+
+    rules = [[rule.segment, *(written(*span) for span in rule[1:])] for rule in RULES]
+    assert stated == rules
+
+
+def label_texts(entry: object, code: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(entry, dict) and isinstance(entry.get("zh"), str):
+        yield code, entry["zh"], entry["en"]
+    elif isinstance(entry, dict):
+        for name, inner in entry.items():
+            yield from label_texts(inner, f"{code}.{name}".lstrip("."))
+    elif isinstance(entry, list):
+        for number, inner in enumerate(entry):
+            yield from label_texts(inner, f"{code}[{number}]")
+
+
+def glossary() -> list[list[str]]:
+    return [row for table in tables("docs/GLOSSARY.md") for row in table if row[0] != "English"]
+
+
+def test_labels_use_the_words_of_the_glossary() -> None:
+    for english, chinese, *_, code, _ in glossary():
+        for name in code_words(code):
+            assert chinese in labels.label(name, "zh"), name
+            assert english.lower() in labels.label(name, "en").lower(), name
+
+
+def test_labels_avoid_the_synonyms_of_the_glossary() -> None:
+    texts = list(label_texts(labels.catalogue()))
+    used = []
+    for _, _, english, chinese, *_ in glossary():
+        for synonym in filter(None, re.split(r",\s*", english)):
+            whole_word = re.compile(rf"\b{re.escape(synonym)}(s|es)?\b", re.IGNORECASE)
+            used += [(synonym, code) for code, _, words in texts if whole_word.search(words)]
+        for synonym in filter(None, chinese.split("、")):
+            used += [(synonym, code) for code, words, _ in texts if synonym in words]
+    assert used == []
+
+
+def test_glossary_has_one_word_a_concept() -> None:
+    for column in (0, 1):
+        words = [row[column] for row in glossary()]
+        avoided = {word for row in glossary() for word in re.split(r",\s*|、", row[column + 2])}
+        assert len(words) == len(set(words))
+        assert not avoided & set(words)
+
+
+def anchors(page: Path) -> set[str]:
+    found = headings(str(page.relative_to(ROOT)))
+    return {re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-") for _, words in found}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        assert target.is_file(), link
+        assert target.is_relative_to(ROOT), link
+        if anchor:
+            assert anchor in anchors(target), link
+    if page in READMES:
+        assert links
+
+
+def test_pictures_are_small() -> None:
+    pictures = sorted((ROOT / "docs").glob("*.png"))
+    assert [path.name for path in pictures] == ["report.png", "report.zh-CN.png"]
+    assert all(path.stat().st_size < 400_000 for path in pictures)
+
+
+def test_contributing_names_every_dependency() -> None:
+    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+    listed = [row[0] for table in tables("CONTRIBUTING.md") if table[0][0] == "package" for row in table[1:]]
+    assert listed == [Requirement(line).name for line in wanted]
+
+
+def test_changelog_has_this_version() -> None:
+    assert (2, PROJECT["project"]["version"]) in headings("CHANGELOG.md")
+    assert "MIT License" in text_of("LICENSE")
+
+
+def test_data_dictionary_is_the_contract() -> None:
+    sections = re.split(r"^### ", prose("data/README.md"), flags=re.MULTILINE)[1:]
+    described = {}
+    for section in sections:
+        rows = re.findall(r"^\| `(\S+)` \| (\w+) \| (yes 是)? *\| (.+) \| (.+) \|$", section, re.MULTILINE)
+        assert all(re.search(r"[\u4e00-\u9fff]", chinese) for *_, chinese in rows)
+        key = re.search(r"Key 主键: (.*)\.", section)
+        columns = [(name, kind, bool(required)) for name, kind, required, *_ in rows]
+        described[section.splitlines()[0]] = (columns, tuple(code_words(key[1])) if key else ())
+    columns = {
+        name: ([(column.name, column.kind, column.required) for column in table.columns], table.key)
+        for name, table in contract().items()
+    }
+    assert described == columns
+
+
+def dictionary_row(first: str) -> list[str]:
+    return next(row for table in tables("data/README.md") for row in table if row[0].startswith(first))
+
+
+def test_data_dictionary_tells_how_dates_are_written(tmp_path: Path) -> None:
+    dates = [word.replace("2026", "2025") for word in code_words(dictionary_row("date")[1])]
+    rows = [f"c{number},{day},1" for number, day in enumerate([*dates, f"{dates[0]} 23:59:59"])]
+    (tmp_path / "transactions.csv").write_text("\n".join(["customer_id,date,amount", *rows, ""]), encoding="utf-8")
+    facts = open_dataset(tmp_path, cache=tmp_path / "cache").log_facts()
+    assert facts["n_lines"] == len(rows)
+    assert str(facts["first_date"]) == str(facts["last_date"]) == "2025-09-30"
+
+
+def test_data_dictionary_tells_the_numbers_of_cdnow(tmp_path: Path) -> None:
+    facts = open_dataset(ROOT / "data" / "cdnow", cache=tmp_path).log_facts()
+    assert dictionary_row("rows")[1] == f"{facts['n_lines']:,}"
+    assert dictionary_row("customers 客户数")[1] == f"{facts['n_customers']:,}"
+    assert dictionary_row("first day")[1] == str(facts["first_date"])
+    assert dictionary_row("last day")[1] == str(facts["last_date"])
+    assert dictionary_row("sales")[1] == f"{facts['amount']:,.2f} USD"
+    assert dictionary_row("purchases of 0.00")[1] == str(facts["n_zero_amount"])
+
+
+def test_report_folder_is_described() -> None:
+    # The names as the program writes them.
+    sources = "".join((ROOT / "kehu_analysis" / "report" / name).read_text("utf-8") for name in ("run.py", "folder.py"))
+    for page in READMES:
+        table = next(table for table in tables(page) if "index.html" in table[1][0])
+        for file in (code_words(row[0])[0] for row in table[1:]):
+            assert json.dumps(file.partition("/")[0]) in sources, file

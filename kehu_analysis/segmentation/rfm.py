@@ -13,7 +13,7 @@ from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.frames import check_columns, check_numbers, check_unique
 from kehu_analysis.periods import days_per_unit
 
-__all__ = ["SEGMENTS", "rfm_segments", "segment_profile"]
+__all__ = ["SEGMENTS", "rfm_segments", "rfm_profile"]
 
 #: Scores run from 1 to this; fewer customers than the second number have no fifths worth the name.
 N_SCORES = 5
@@ -144,7 +144,7 @@ def rfm_segments(
     return Finding("rfm_segments", table, facts, parameters, ("rfm_relative", "sales_not_margin"))
 
 
-def segment_profile(finding: Finding) -> Finding:
+def rfm_profile(finding: Finding) -> Finding:
     """Answer: how large is each RFM segment, and what does it bring?
 
     Parameters
@@ -171,7 +171,7 @@ def segment_profile(finding: Finding) -> Finding:
     --------
     >>> summary = pd.DataFrame({"customer_id": list("abcdefghij"), "frequency": range(10),
     ...     "recency": range(10, 20), "T": 20.0, "monetary_value": 5.0, "total_amount": range(10, 110, 10)})
-    >>> profile = segment_profile(rfm_segments(summary, as_of=date(2026, 9, 30)))
+    >>> profile = rfm_profile(rfm_segments(summary, as_of=date(2026, 9, 30)))
     >>> float(profile.table["share_of_sales"].sum())
     1.0
     """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from itertools import chain
 
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Fact, Finding
@@ -38,7 +39,8 @@ def gather(book: Workbook) -> list[Finding]:
     """
     if FINDINGS_VARIABLE not in os.environ:
         missing = [name for name in CHAPTERS if not (book.folder / name / "order.json").is_file()]
-        for name in tqdm(missing, disable=not missing):
+        # On stdout: JupyterLab shows what comes on stderr like an error.
+        for name in tqdm(missing, disable=not missing, file=sys.stdout):
             _run_here(book, name)
     return list(chain.from_iterable(record.load_findings(book.folder / name) for name in CHAPTERS))
 

@@ -57,7 +57,7 @@ class LoyaltyParameters(Parameters):
 class LifetimeValueParameters(Parameters):
     """How far ahead is looked, and with which intervals."""
 
-    horizon_quarters: int = Field(default=4, ge=1, le=20)
+    horizon_quarters: int = Field(default=4, ge=1, le=4)
     interval: float = Field(default=0.90, ge=0.5, le=0.99)
     seed: int = Field(default=20260930, ge=0)
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kehu_analysis import plots
-from kehu_analysis.segmentation import grade_customers, grade_moves, rfm_segments, segment_profile
+from kehu_analysis.segmentation import grade_customers, grade_moves, rfm_segments, rfm_profile
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_rfm_profile(amounts):
         }
     )
     summary = summary if amounts else summary.drop(columns="total_amount")
-    profile = segment_profile(rfm_segments(summary, as_of=date(2026, 6, 30)))
+    profile = rfm_profile(rfm_segments(summary, as_of=date(2026, 6, 30)))
     ax = plots.rfm_profile(profile, lang="en")
     columns = ["share_of_customers", "share_of_sales"][: 1 + amounts]
     drawn = [bar.get_width() for bar in ax.patches]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kehu_analysis import labels
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
-from kehu_analysis.segmentation import rfm_segments, segment_profile
+from kehu_analysis.segmentation import rfm_segments, rfm_profile
 from kehu_analysis.segmentation.rfm import RULES, SEGMENTS
 
 AS_OF = date(2026, 9, 30)
@@ -131,7 +131,7 @@ def test_stability_is_measured_and_repeatable():
 
 def test_profile_adds_up():
     finding = rfm_segments(history(), as_of=AS_OF).in_currency("CNY")
-    profile = segment_profile(finding)
+    profile = rfm_profile(finding)
     assert profile.currency == "CNY"
     table = profile.table.set_index("segment")
     assert table["n_customers"].sum() == 200
@@ -145,14 +145,14 @@ def test_profile_adds_up():
 
 
 def test_without_amounts_no_share_of_sales_is_told():
-    profile = segment_profile(rfm_segments(history().drop(columns="total_amount"), as_of=AS_OF))
+    profile = rfm_profile(rfm_segments(history().drop(columns="total_amount"), as_of=AS_OF))
     assert "share_of_sales" not in profile.table
     assert profile.facts["share_of_sales_lost"].value is None
 
 
 def test_words_in_both_languages():
     finding = rfm_segments(history(), as_of=AS_OF)
-    for found in (finding, segment_profile(finding)):
+    for found in (finding, rfm_profile(finding)):
         assert found.reading("zh") != found.reading("en")
         assert len(found.note_texts("zh")) == len(found.notes)
 
@@ -171,4 +171,4 @@ def test_faulty_input():
     with pytest.raises(UsageError):
         rfm_segments(summary, as_of=AS_OF, n_resamples=0)
     with pytest.raises(UsageError):
-        segment_profile(segment_profile(rfm_segments(summary, as_of=AS_OF)))
+        rfm_profile(rfm_profile(rfm_segments(summary, as_of=AS_OF)))

@@ -91,12 +91,13 @@ def report(
 
 @commands.command(help=_help("lab"), context_settings={"ignore_unknown_options": True})
 @_lang_option
+@click.option("--root", type=click.Path(path_type=Path), help=_help("root"))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(lang: str, arguments: tuple[str, ...]) -> None:
+def lab(lang: str, root: Path | None, arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the notebooks."""
     from kehu_analysis.lab import start_lab
 
-    sys.exit(start_lab(lang, arguments))
+    start_lab(lang, arguments, root=root)
 
 
 @commands.command(help=_help("doctor"))

@@ -22,16 +22,17 @@ NUMBER_UNITS = frozenset(
     )
 )
 
-# Classes only: JupyterLab and the report each bring their own style sheet.
+# The report drops these styles for its own sheet; JupyterLab would set words to the right and the caption above.
 _TEMPLATE = """\
+{%- macro style(kind) %}{% if kind != "number" %} style="text-align:left"{% endif %}{% endmacro -%}
 <div class="table-scroll"><table class="finding-table">
-{%- if caption %}<caption>{{ caption }}</caption>{% endif %}
+{%- if caption %}<caption style="caption-side:bottom;text-align:left">{{ caption }}</caption>{% endif %}
 <thead><tr>
-{%- for heading, kind in headings %}<th scope="col" class="{{ kind }}">{{ heading }}</th>{% endfor -%}
+{%- for heading, kind in headings %}<th scope="col" class="{{ kind }}"{{ style(kind) }}>{{ heading }}</th>{% endfor -%}
 </tr></thead>
 <tbody>
 {%- for row in rows %}
-<tr>{% for text, kind in row %}<td class="{{ kind }}">{{ text }}</td>{% endfor %}</tr>
+<tr>{% for text, kind in row %}<td class="{{ kind }}"{{ style(kind) }}>{{ text }}</td>{% endfor %}</tr>
 {%- endfor %}
 </tbody></table></div>"""
 

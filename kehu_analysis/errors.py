@@ -36,7 +36,8 @@ class KehuError(Exception):
     code
         The message's name under ``error.`` in ``labels.toml``.
     **details
-        The values its template names: a path, a column, the candidates.
+        The values its template names: a path, a column, the candidates; what needs words of its own is a
+        :class:`kehu_analysis.labels.Phrase`.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from babel import numbers
@@ -85,9 +85,30 @@ def label(code: str, lang: str = "zh") -> str:
     return entry(code)[lang]
 
 
+class Phrase(NamedTuple):
+    """A code and the values of its template: words whose language is chosen when they are read.
+
+    Examples
+    --------
+    >>> render("ui.not_run", "en", reason=Phrase("error.not_a_quarter", {"text": "soon"}))
+    'Not run: soon is not a quarter. Write it like 2026Q3.'
+    """
+
+    code: str
+    values: Mapping[str, object] = {}
+
+
 def render(code: str, lang: str, **values: object) -> str:
-    """Fill the template of a code with values that are already text or plain numbers."""
-    return label(code, lang).format(**values)
+    """Fill the template of a code with values: texts, plain numbers, a phrase or a list of phrases."""
+    return label(code, lang).format(**{name: _spoken(value, lang) for name, value in values.items()})
+
+
+def _spoken(value: object, lang: str) -> object:
+    if isinstance(value, Phrase):
+        return render(value.code, lang, **value.values)
+    if isinstance(value, list) and value and isinstance(value[0], Phrase):
+        return label("ui.phrase_separator", lang).join(str(_spoken(phrase, lang)) for phrase in value)
+    return value
 
 
 def column_unit(column: str) -> str:

@@ -14,10 +14,12 @@ from typing import Any
 
 import pandas as pd
 
+from kehu_analysis import labels
 from kehu_analysis.data.settings import read_settings
 from kehu_analysis.data.snapshot import ACCOUNT, Progress, ensure_snapshot
 from kehu_analysis.data.validate import LINE_CLASSES
 from kehu_analysis.errors import DataError, UsageError
+from kehu_analysis.labels import Phrase
 from kehu_analysis.periods import Quarter, quarters_between
 
 CACHE_VARIABLE = "KEHU_CACHE"
@@ -174,14 +176,16 @@ def open_dataset(
     lines = dataset.line_classes()
     counts = lines.groupby("line_class")["n_lines"].sum()
     n_rejected, n_lines = int(counts.get("rejected", 0)), int(counts.sum())
-    reasons = ", ".join(f"{row.reason} ({row.n_lines})" for row in lines.itertuples() if row.line_class == "rejected")
     if counts.get("accepted", 0) == 0:
-        raise DataError("nothing_accepted", dataset=dataset.name, n_lines=n_lines, reasons=reasons or "–")
+        raise DataError("nothing_accepted", dataset=dataset.name, n_lines=n_lines, reasons=_reasons(lines))
     allowed = dataset.account["settings"]["maximum_rejected"]
     if n_rejected > allowed * n_lines:
-        share = f"{n_rejected / n_lines:.1%}"
         raise DataError(
-            "too_many_rejected", dataset=dataset.name, share=share, allowed=f"{allowed:.1%}", reasons=reasons
+            "too_many_rejected",
+            dataset=dataset.name,
+            share=f"{n_rejected / n_lines:.1%}",
+            allowed=f"{allowed:.1%}",
+            reasons=_reasons(lines[lines["line_class"] == "rejected"]),
         )
     return dataset
 
@@ -203,6 +207,13 @@ def check_dataset(
     name = settings.name or _name_of(root.resolve())
     folder = Path(cache) if cache is not None else default_cache()
     return _load(ensure_snapshot(root, name, settings, folder, progress or _silent))
+
+
+def _reasons(lines: pd.DataFrame) -> list[Phrase]:
+    counts = zip(lines["reason"].astype("str"), lines["n_lines"], strict=True)
+    # A reason is one of ours, or the dataset's own for a filter.
+    words = ((Phrase(f"value.{code}") if labels.has(f"value.{code}") else code, int(n)) for code, n in counts)
+    return [Phrase("ui.reason", {"reason": reason, "n_lines": n}) for reason, n in words]
 
 
 def _name_of(path: Path) -> str:

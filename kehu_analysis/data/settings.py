@@ -20,9 +20,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from kehu_analysis.data.schema import contract
 from kehu_analysis.errors import DataError
+from kehu_analysis.labels import Phrase
 
 FILE_NAME = "dataset.toml"
 
@@ -56,8 +58,7 @@ class Filter(_Strict):
         takes_list, types = _TAKES[self.operator]
         fit = isinstance(self.value, list) == takes_list and bool(self.values)
         if not fit or not all(isinstance(value, types) and _is_plain(value) for value in self.values):
-            kinds = "text or number" if types == _ANY else "text" if types == _TEXT else "finite number"
-            raise ValueError(f"{self.operator} takes {'a list of ' if takes_list else 'a '}{kinds}")
+            raise PydanticCustomError("filter_value", "value does not fit {operator}", {"operator": self.operator})
         return self
 
 
@@ -109,14 +110,14 @@ class DatasetSettings(_Strict):
         try:
             ZoneInfo(value)
         except (KeyError, OSError, ValueError):
-            raise ValueError(f"no such time zone: {value}") from None
+            raise PydanticCustomError("no_such_zone", "no such time zone") from None
         return value
 
     @field_validator("complete_until")
     @classmethod
     def _not_in_the_future(cls, value: date | None) -> date | None:
         if value is not None and value > date.today():
-            raise ValueError(f"{value} has not come yet")
+            raise PydanticCustomError("not_come_yet", "this day has not come yet")
         return value
 
     @field_validator("tables")
@@ -124,10 +125,12 @@ class DatasetSettings(_Strict):
     def _known_tables(cls, value: dict[str, TableSettings]) -> dict[str, TableSettings]:
         for name, table in value.items():
             if name not in contract():
-                raise ValueError(f"no such table: {name}; tables are {', '.join(contract())}")
+                known = {"table": name, "known": ", ".join(contract())}
+                raise PydanticCustomError("no_such_table", "no such table: {table}", known)
             unknown = [column for column in table.columns if contract()[name].column(column) is None]
             if unknown:
-                raise ValueError(f"{name} has no such column: {', '.join(unknown)}")
+                known = {"columns": ", ".join(unknown), "known": ", ".join(c.name for c in contract()[name].columns)}
+                raise PydanticCustomError("no_such_column", "no such column: {columns}", known)
         return value
 
     def table(self, name: str) -> TableSettings:
@@ -153,7 +156,37 @@ def read_settings(folder: Path) -> DatasetSettings:
     except OSError as error:
         raise DataError("unreadable_file", path=path, reason=error.strerror or error) from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()
-        )
-        raise DataError("settings_wrong", path=path, faults=faults) from error
+        raise DataError("settings_wrong", path=path, faults=[_fault(found) for found in error.errors()]) from error
+
+
+def _fault(found: ErrorDetails) -> Phrase:
+    code = next((f"fault.{name}" for start, name in _FAULTS.items() if found["type"].startswith(start)), "fault.other")
+    values = {"value": found["input"], "message": found["msg"], **found.get("ctx", {})}
+    setting = ".".join(str(part) for part in found["loc"])
+    return Phrase("ui.setting_fault", {"setting": setting, "fault": Phrase(code, values)})
+
+
+#: How the beginning of a fault's name in pydantic is called in the labels.
+_FAULTS = {
+    "extra_forbidden": "unknown",
+    "missing": "missing",
+    "literal_error": "choice",
+    "string_pattern_mismatch": "form",
+    "string_too": "length",
+    "string_type": "text",
+    "greater_than": "range",
+    "less_than": "range",
+    "finite": "number",
+    "int": "number",
+    "float": "number",
+    "bool": "yes_or_no",
+    "date": "date",
+    "list_type": "kind",
+    "dict_type": "kind",
+    "model_type": "kind",
+    "no_such_zone": "no_such_zone",
+    "not_come_yet": "not_come_yet",
+    "no_such_table": "no_such_table",
+    "no_such_column": "no_such_column",
+    "filter_value": "filter_value",
+}

@@ -27,6 +27,7 @@ from kehu_analysis.errors import DataError, RunError
 #: Raised when the snapshot's form changes, so that old ones are not read.
 FORMAT = 2
 ACCOUNT = "account.json"
+_LONGEST_GAP = 31
 Progress = Callable[[str], None]
 
 
@@ -51,6 +52,11 @@ def source_files(root: Path, settings: DatasetSettings) -> dict[str, list[Path]]
     if not found["transactions"]:
         present = ", ".join(sorted(path.name for path in root.iterdir())[:20]) if root.is_dir() else root.name
         raise DataError("no_transactions", folder=root, present=present or "–", settings=FILE_NAME)
+    for path in (path for files in found.values() for path in files):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:  # bytes that are no UTF-8, from an archive made elsewhere
+            raise DataError("file_name", path=ascii(path.name)) from None
     return {name: files for name, files in found.items() if files}
 
 
@@ -308,10 +314,10 @@ def _log_facts(
 
 def _complete_until(last_date: date | None, usual_gap: int | None, settings: DatasetSettings) -> date | None:
     # The log is taken as complete up to the day before an unusually long silence would begin: a log that sells
-    # Monday to Friday and ends on a Friday is complete to Sunday.
+    # Monday to Friday and ends on a Friday is complete to Sunday. A silence of more than a month is never assumed.
     if settings.complete_until is not None or last_date is None:
         return settings.complete_until
-    return last_date + timedelta(days=(usual_gap or 1) - 1)
+    return last_date + timedelta(days=min(usual_gap or 1, _LONGEST_GAP) - 1)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:

@@ -136,6 +136,7 @@ def _open_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str,
 
 
 def _present(column: str, sql_type: str) -> str:
-    # A frame writes a missing number as NaN.
+    # A frame writes a missing number as NaN. Told by its text: Parquet's statistics leave NaN out, and a comparison of
+    # numbers is decided from them.
     name = identifier(column)
-    return f"nullif({name}, CAST('NaN' AS {sql_type}))" if sql_type in ("DOUBLE", "FLOAT") else name
+    return f"nullif(CAST({name} AS VARCHAR), 'nan')" if sql_type in ("DOUBLE", "FLOAT") else name

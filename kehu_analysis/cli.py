@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+import os
 import sys
+import tempfile
 import traceback
+import unicodedata
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +22,7 @@ from kehu_analysis.errors import KehuError, RunError
 from kehu_analysis.workbook.parameters import CHAPTERS, read_assignments
 
 _RATHER_MANY = 20
+_LONGEST_VALUE = 80
 
 
 def _help(code: str) -> str:
@@ -131,7 +137,7 @@ def _describe(dataset: Dataset, lang: str) -> None:
         click.echo("! " + labels.render("ui.check_warning", lang, **_warning(row, lang)))
     rejected = dataset.rejected()
     for row in rejected.head(_RATHER_MANY).itertuples():
-        words = {"file": row.file, "row": row.row, "column": row.column, "value": row.value}
+        words = {"file": row.file, "row": row.row, "column": row.column, "value": _shown(row.value)}
         click.echo("  " + labels.render("ui.check_rejected", lang, reason=_reason(str(row.reason), lang), **words))
     if len(rejected) > _RATHER_MANY:
         path = dataset.snapshot / "rejected.parquet"
@@ -148,24 +154,55 @@ def _warning(row: Any, lang: str) -> dict[str, object]:
         "column": row.column,
         "reason": _reason(row.reason, lang),
         "n": row.n_lines,
-        "example": row.example,
+        "example": _shown(row.example),
     }
+
+
+def _shown(value: Any) -> str:
+    # What a file holds must not steer the terminal, and one long value must not fill it.
+    text = _printable(str(value).replace("\n", "⏎"))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        letter if letter == "\n" or not unicodedata.category(letter).startswith("C") else "\ufffd" for letter in text
+    )
+
+
+def _language(arguments: list[str]) -> str:
+    """Return the language asked for, also where the command line as a whole could not be read."""
+    pairs = itertools.pairwise(arguments)
+    return "en" if "--lang=en" in arguments or ("--lang", "en") in pairs else "zh"
+
+
+def _write_trace() -> Path:
+    for folder in (default_cache(), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "last-error.txt").write_text(traceback.format_exc(), encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        return folder / "last-error.txt"
+    return Path(os.devnull)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; every fault becomes one clear message and an exit code (1 data or run, 2 usage)."""
     given = sys.argv[1:] if arguments is None else arguments
-    lang = "en" if "--lang=en" in given or ("--lang" in given and "en" in given) else "zh"
+    lang = _language(given)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a character shows a stand-in; that is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         commands.main(args=given, prog_name="kehu")
     except KehuError as error:
-        click.echo(f"{labels.label('ui.error', lang)}{error.message(lang)}", err=True)
+        click.echo(f"{labels.label('ui.error', lang)}{_printable(error.message(lang))}", err=True)
         sys.exit(error.exit_code)
     except Exception:
         # A fault of the program, not of the data: a reader gets one sentence, its author the whole trace in a file.
-        trace = default_cache() / "last-error.txt"
-        trace.parent.mkdir(parents=True, exist_ok=True)
-        trace.write_text(traceback.format_exc(), encoding="utf-8")
+        trace = _write_trace()
         click.echo(f"{labels.label('ui.error', lang)}{labels.render('error.unexpected', lang, path=trace)}", err=True)
         sys.exit(1)
 

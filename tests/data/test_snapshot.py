@@ -162,7 +162,7 @@ def test_in_the_cache_folder_of_a_hostile_name(tmp_path, folder, monkeypatch):
     assert len(open_dataset(folder).rejected()) == 0
 
 
-# --- the day up to which the log is complete, and its quarters ---------------------------------------------------------
+# --- the day up to which the log is complete, and its quarters -------------------------------------------------
 
 
 def days(first, last, *, weekdays=range(7)):

@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
+
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, default_cache, open_dataset
 from kehu_analysis.data.dataset import project_folder
@@ -27,7 +29,7 @@ from kehu_analysis.report.html import Chapter, KeyFigure, NotRun, Page, render_p
 from kehu_analysis.report.progress import Progress
 from kehu_analysis.workbook import key_figures, record
 from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment, notebook_path
-from kehu_analysis.workbook.kernels import preloaded_kernels
+from kehu_analysis.workbook.kernels import preload_kernels
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, share_out
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
@@ -136,6 +138,7 @@ def make_report(
 def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     notebooks, findings = building / "notebooks", building / "findings"
     notebooks.mkdir()
+    findings.mkdir()
     sources = {name: notebook_path(name, run.notebooks_folder) for name in (*run.chapters, OVERVIEW)}
     environment = {
         SNAPSHOT_VARIABLE: str(run.dataset.snapshot.absolute()),
@@ -145,29 +148,31 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
 
     def execute(name: str) -> None:
         source = sources[name]
-        with run.progress.notebook(source.stem):
-            run.executions[name] = execute_chapter(
-                source,
-                notebooks / source.name,
-                run.told[name],
-                deadline=run.deadline,
-                on_cell=run.progress.step,
-                kernel_settings=kernels,
-            )
+        try:
+            with run.progress.notebook(source.stem):
+                run.executions[name] = execute_chapter(
+                    source,
+                    notebooks / source.name,
+                    run.told[name],
+                    deadline=run.deadline,
+                    on_cell=run.progress.step,
+                    kernel_settings=kernels,
+                )
+        finally:
+            ensure_event_loop().close()  # nbclient made one for this thread and leaves it open
 
     started = time.monotonic()
     run.progress.begin(list(sources.values()))
-    with kernel_environment(environment), preloaded_kernels() as kernels:
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            # The last chapter works longest, so it starts first.
-            for done in [pool.submit(execute, name) for name in reversed(run.chapters)]:
-                done.result()
+    with kernel_environment(environment), ThreadPoolExecutor(_AT_A_TIME) as pool:
+        kernels = preload_kernels()
+        # The last chapter works longest, so it starts first.
+        for done in [pool.submit(execute, name) for name in reversed(run.chapters)]:
+            done.result()
         by_chapter = {name: record.load_findings(findings / name) for name in run.chapters}
-        with ThreadPoolExecutor(1) as pool:
-            spreadsheet = pool.submit(_write_spreadsheet, run, building, by_chapter)
-            # Made last, from what the others found; its kernel leaves one core to the spreadsheet.
-            execute(OVERVIEW)
-            spreadsheet.result()
+        # The overview is made last, from what the others found; its kernel leaves one core to the spreadsheet.
+        overview = pool.submit(execute, OVERVIEW)
+        pool.submit(_write_spreadsheet, run, building, by_chapter).result()
+        overview.result()
     run.seconds["notebooks"] = time.monotonic() - started
     return by_chapter
 

@@ -69,7 +69,7 @@ def execute_chapter(
     on_cell
         Called after each cell.
     kernel_settings
-        Further settings of nbclient (see :func:`kehu_analysis.workbook.kernels.preloaded_kernels`).
+        Further settings of nbclient (see :func:`kehu_analysis.workbook.kernels.preload_kernels`).
 
     Raises
     ------
@@ -84,6 +84,7 @@ def execute_chapter(
             str(output),
             dict(parameters),
             kernel_name=KERNEL,
+            language="python",
             progress_bar=False,
             cwd=str(source.parent),
             # The kernel's own log goes to our terminal otherwise.

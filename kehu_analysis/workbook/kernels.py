@@ -10,8 +10,6 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -36,19 +34,16 @@ _PRELOADED = (
 )
 
 
-@contextmanager
-def preloaded_kernels() -> Iterator[dict[str, Any]]:
-    """Start importing at once; give the settings with which nbclient forks its kernels from the result."""
+def preload_kernels() -> dict[str, Any]:
+    """Start importing, and return the settings with which nbclient forks its kernels from the result.
+
+    The server stays for further reports of the same process and ends with it.
+    """
     if not CAN_FORK:
-        yield {}
-        return
+        return {}
     context().set_forkserver_preload(list(_PRELOADED))
     forkserver.ensure_running()
-    try:
-        yield {"kernel_manager_class": ForkingKernelManager}
-    finally:
-        # The server holds the environment of this run; the next one starts its own.
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    return {"kernel_manager_class": ForkingKernelManager}
 
 
 @cache

@@ -30,6 +30,8 @@ from kehu_analysis.workbook import record
 SNAPSHOT_VARIABLE = "KEHU_SNAPSHOT"
 FINDINGS_VARIABLE = "KEHU_FINDINGS"
 _CHART_DPI = 130
+#: Shown in JupyterLab; the report fits charts to its page.
+_CHART_WIDTH = 800
 
 
 @dataclass
@@ -130,7 +132,7 @@ class Workbook:
     def answer(self, findings: Sequence[Finding] = (), *, code: str = "answer") -> None:
         """Say the answer in at most three sentences, rendered from the chapter's findings (or those given)."""
         said = sentences(code, findings or list(self.findings.values()), self.lang)[:3]
-        self._say(" ".join(said) or labels.label("ui.no_answer", self.lang))
+        self._say(("" if self.lang == "zh" else " ").join(said) or labels.label("ui.no_answer", self.lang))
 
     def advise(self, findings: Sequence[Finding] = ()) -> None:
         """List what to do next quarter, the largest amount at stake first."""
@@ -169,7 +171,7 @@ class Workbook:
         figure.savefig(image, format="png", dpi=_CHART_DPI)
         alt = f"{finding.title(self.lang)}: {finding.reading(self.lang)}"
         encoded = base64.b64encode(image.getvalue()).decode("ascii")
-        display({"image/png": encoded, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+        display({"image/png": encoded, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt, "width": _CHART_WIDTH}})
 
 
 def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "", lang: str = "zh") -> Workbook:

@@ -125,7 +125,8 @@ def _describe(dataset: Dataset, lang: str) -> None:
         files = ", ".join(account["files"])
         click.echo(labels.render("ui.check_table", lang, table=table, files=files))
         for row in dataset.line_classes(table).itertuples():
-            reason = f" ({_reason(str(row.reason), lang)})" if row.reason else ""
+            told = row.reason and row.line_class != "set_apart"  # which has one reason, and says it in its name
+            reason = f" ({_reason(str(row.reason), lang)})" if told else ""
             lines = labels.format_value(row.n_lines, "lines", lang)
             amount = labels.format_value(row.amount, "currency", lang)
             money = "" if labels.is_missing(row.amount) else f", {amount} {dataset.currency}"

@@ -1,0 +1,172 @@
+"""`kehu check` on good and bad data: what is said, how it ends, and that nothing half is left behind."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from kehu_analysis import cli
+
+HEADER = "customer_id,date,amount\n"
+SOUND = HEADER + "1,2026-01-05,1234.5\n2,2026-03-31,2\n"
+
+
+@pytest.fixture
+def kehu(capfd):
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def write(folder, **files):
+    for name, content in files.items():
+        path = folder / name.replace("__", ".")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def parquet_cut_short(folder):
+    path = folder / "transactions.parquet"
+    pd.DataFrame({"customer_id": ["1"] * 999, "date": ["2026-01-05"] * 999, "amount": [1.0] * 999}).to_parquet(path)
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+#: What lies in the folder, and a word of each message.
+BAD = {
+    "nothing": (lambda folder: None, "no transactions file"),
+    "other files": (lambda folder: write(folder, readme__md="x"), r"readme.md"),
+    "empty file": (lambda folder: write(folder, transactions__csv=""), "empty file"),
+    "header only": (lambda folder: write(folder, transactions__csv=HEADER), "header but no rows"),
+    "blank first line": (lambda folder: write(folder, transactions__csv="\n" + SOUND), "no header"),
+    "no date column": (lambda folder: write(folder, transactions__csv="customer_id,amount\n1,2\n"), "date"),
+    "random bytes": (lambda folder: write(folder, transactions__csv=bytes(range(256)) * 20), "no text file"),
+    "a zip by name csv": (lambda folder: write(folder, transactions__csv=b"PK\x03\x04\x14\x00\x08"), "no text file"),
+    "control characters": (lambda folder: write(folder, transactions__csv="\x1b[2J,\x07\n1,2\n"), "lacks columns"),
+    "two candidates": (
+        lambda folder: write(folder, transactions__csv="customer_id,date,sales,revenue\n1,2026-01-05,1,1\n"),
+        "Several columns",
+    ),
+    "too many rejected": (lambda folder: write(folder, transactions__csv=SOUND + "1,x,1\n"), "not a date: 1"),
+    "nothing accepted": (lambda folder: write(folder, transactions__csv=HEADER + "1,x,1\n"), "None of the 1 rows"),
+    "Parquet cut short": (parquet_cut_short, "cannot be read"),
+    "no Parquet at all": (lambda folder: write(folder, transactions__parquet="PAR1"), "cannot be read"),
+    "a folder of that name": (lambda folder: (folder / "transactions.csv").mkdir(), "no transactions file"),
+    "settings that are none": (
+        lambda folder: write(folder, transactions__csv=SOUND, dataset__toml=b"\xff\xfe="),
+        "no valid TOML",
+    ),
+    "wrong settings": (
+        lambda folder: write(folder, transactions__csv=SOUND, dataset__toml='timezone = "Mars"\nx = 1'),
+        "no such setting",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_data_is_one_clear_message_and_exit_code_1(folder, cache, kehu, case):
+    put, words = BAD[case]
+    put(folder)
+    said = {}
+    for lang in ("en", "zh"):
+        code, _, said[lang] = kehu("check", folder, "--lang", lang)
+        assert code == 1
+        assert "Traceback" not in said[lang]
+        assert len(said[lang].strip().splitlines()) == 1
+    assert words in said["en"]
+    assert said["en"].startswith("Error: ")
+    assert said["zh"].startswith("错误：")
+    assert "\x1b" not in said["en"]
+    assert not (cache / "last-error.txt").exists()
+    # A snapshot is whole or not there; no building site is left.
+    for left in cache.iterdir() if cache.exists() else ():
+        assert left.suffix == ".lock" or (left / "account.json").is_file()
+
+
+@pytest.mark.parametrize("path", ["/no/such", "/dev/null", "x" * 5000])
+def test_a_wrong_path_is_exit_code_2(kehu, path):
+    code, _, error = kehu("check", path, "--lang=en")
+    assert (code, "does not exist" in error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["check", ".", "--lang", "fr"], ["chekc"], ["check", ".", "--nonsense"]]
+)
+def test_wrong_usage_is_exit_code_2(kehu, arguments):
+    assert kehu(*arguments)[0] == 2
+
+
+def test_sound_data(folder, kehu):
+    write(folder, transactions__csv=SOUND, dataset__toml='currency = "USD"')
+    code, out, error = kehu("check", folder, "--lang", "en")
+    assert (code, error) == (0, "")
+    assert out.splitlines() == [
+        "Table transactions (transactions.csv)",
+        "  Accepted: 2 lines, 1,236.50 USD",
+        "A report can be made. Complete quarters: 2026Q1 – 2026Q1.",
+    ]
+    assert "可以生成报告" in kehu("check", folder)[1]
+
+
+def test_what_is_not_accepted_is_shown_with_its_place(folder, kehu):
+    rows = "".join(f"1,2026-01-05,{n}\n" for n in range(1, 600))
+    long = "x" * 300
+    write(folder, transactions__csv=f"{HEADER}{rows},2026-01-05,5\n1,\x1b[31mred,1\n1,{long},1\n" + "1,never,1\n" * 20)
+    code, out, _ = kehu("check", folder, "--lang", "en")
+    assert code == 0
+    assert "  Set apart (no customer): 1 lines, 5.00 CNY" in out
+    assert "Rejected: transactions.csv row 602 date '\ufffd[31mred': not a date" in out
+    assert f"row 603 date '{'x' * 80}…'" in out
+    assert "\x1b" not in out
+    assert "2 more rows are rejected" in out
+
+
+def test_warnings_are_shown(folder, kehu):
+    write(folder, transactions__csv="customer_id,date,amount,quantity,remark\n1,2026-01-05,1,many,x\n")
+    out = kehu("check", folder, "--lang", "en")[1]
+    assert "1 rows of quantity in table transactions are not a number, e.g. many" in out
+    assert "Columns not used: remark" in out
+
+
+def test_the_language_is_that_asked_for(folder, kehu):
+    # A folder called "en" is no language.
+    (folder / "en").mkdir()
+    assert kehu("check", folder / "en", "--lang", "zh")[2].startswith("错误")
+    assert kehu("check", "--lang", "en", folder / "en")[2].startswith("Error")
+
+
+def test_a_fault_of_the_program_is_one_sentence_and_a_trace_in_a_file(folder, cache, kehu, monkeypatch):
+    def fail(*_args, **_settings):
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(cli, "check_dataset", fail)
+    code, _, error = kehu("check", folder, "--lang", "en")
+    assert code == 1
+    assert "Traceback" not in error
+    assert "secret detail" in (cache / "last-error.txt").read_text(encoding="utf-8")
+    cache_file = folder / "a file"
+    cache_file.write_text("")
+    monkeypatch.setenv("KEHU_CACHE", str(cache_file))
+    assert "last-error.txt" in kehu("check", folder, "--lang", "en")[2]
+
+
+def test_as_a_command_of_its_own_on_a_terminal_without_chinese(folder, cache):
+    write(
+        folder,
+        transactions__csv="客户编号,日期,金额\n客户甲,2026-01-05,1\n客户乙,坏,1\n",
+        dataset__toml="maximum_rejected = 1",
+    )
+    environment = {**os.environ, "KEHU_CACHE": str(cache), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "kehu_analysis.cli", "check", str(folder)],
+        env=environment,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"transactions.csv" in done.stdout

@@ -21,6 +21,8 @@ from babel import numbers
 LANGUAGES = ("zh", "en")
 _LOCALES = {"zh": "zh_CN", "en": "en_US"}
 _MISSING = "–"
+#: From here on a sentence names purchases without decimals.
+_MANY_PURCHASES = 100
 
 #: Decimals with which a value of each unit is written in a table.
 _DECIMALS = {
@@ -194,11 +196,18 @@ def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "")
     if number is not None and unit == "share":
         return format_tick(value, "share", lang)
     if number is None or unit != "currency":
-        return format_value(value, unit, lang)
+        return format_value(value, _plainer(unit, number), lang)
     size, word = _scale(number, lang)
     amount = _written(number / size, 2) + word
     name = currency_name(currency, lang)
     return f"{amount}{name}" if lang == "zh" else f"{name} {amount}".strip()
+
+
+def _plainer(unit: str, number: float | None) -> str:
+    # A sentence carries fewer decimals than a table.
+    if unit == "purchases" and number is not None and abs(number) >= _MANY_PURCHASES:
+        return "count"
+    return "number" if unit == "parameter" else unit
 
 
 def format_tick(value: float, unit: str, lang: str = "zh") -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
+from kehu_analysis import labels
 from kehu_analysis.workbook.execute import execute_chapter, kernel_environment
+from kehu_analysis.workbook.kernels import preload_kernels
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
@@ -45,12 +47,14 @@ def refresh(source: Path, folder: Path) -> None:
         output = folder / f"{source.stem}.{lang}.ipynb"
         # The stored default stands in the parameters cell; only the language differs.
         told = {} if lang == "zh" else {"lang": lang}
-        run[lang] = execute_chapter(source, output, told, deadline=time.monotonic() + 600).notebook
+        deadline = time.monotonic() + 600
+        run[lang] = execute_chapter(source, output, told, deadline=deadline, kernel_settings=preload_kernels()).notebook
     stored = without_images(run["zh"])
     for cell in stored.cells:
         tags = cell.metadata.get("tags", [])
         if "answer" in tags:
-            cell.source = answer_of(run["zh" if "lang-zh" in tags else "en"])
+            lang = "zh" if "lang-zh" in tags else "en"
+            cell.source = f"{answer_of(run[lang])}\n\n*{labels.label('ui.stored_answer', lang)}*"
     nbformat.validate(stored)
     nbformat.write(stored, source)
 

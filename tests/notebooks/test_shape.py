@@ -11,6 +11,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from kehu_analysis.labels import label
+from kehu_analysis import labels
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, SCHEMAS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -156,7 +158,11 @@ def test_text_outputs_are_stored(path: Path) -> None:
 
 def test_answer_is_the_one_that_the_notebook_gives(path: Path) -> None:
     said = tagged(path, "answer-source").outputs[0]["data"]["text/markdown"]
-    answers = [cell.source for cell in cells_of(path) if "answer" in tags(cell)]
+    answers = []
+    for lang, cell in zip(labels.LANGUAGES, (cell for cell in cells_of(path) if "answer" in tags(cell)), strict=True):
+        answer, _, remark = cell.source.partition("\n\n")
+        assert remark == f"*{labels.label('ui.stored_answer', lang)}*"
+        answers.append(answer)
     assert said == answers[0]
     assert not CHINESE.search(answers[1])
     # At most three sentences; a point inside a number ends none.

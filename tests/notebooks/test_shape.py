@@ -11,7 +11,6 @@ from typing import Any
 import nbformat
 import pytest
 
-from kehu_analysis.labels import label
 from kehu_analysis import labels
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, SCHEMAS
 

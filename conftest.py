@@ -8,6 +8,7 @@ _OURS = "KEHU_TEST_CACHE"
 
 
 def pytest_configure(config):
+    """Give the session a cache of its own."""
     # The controller of pytest-xdist runs this first; its workers and all kernels inherit the environment.
     if _OURS not in os.environ:
         os.environ[_OURS] = os.environ["KEHU_CACHE"] = tempfile.mkdtemp(prefix="kehu-test-")

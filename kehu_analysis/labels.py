@@ -203,7 +203,7 @@ def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "")
     return f"{amount}{name}" if lang == "zh" else f"{name} {amount}".strip()
 
 
-def _plainer(unit: str, number: float | None) -> str:
+def _plainer(unit: str, number: Decimal | None) -> str:
     # A sentence carries fewer decimals than a table.
     if unit == "purchases" and number is not None and abs(number) >= _MANY_PURCHASES:
         return "count"

@@ -2,6 +2,6 @@
 
 from kehu_analysis.segmentation.grades import grade_customers
 from kehu_analysis.segmentation.migration import grade_moves
-from kehu_analysis.segmentation.rfm import rfm_segments, rfm_profile
+from kehu_analysis.segmentation.rfm import rfm_profile, rfm_segments
 
-__all__ = ["grade_customers", "grade_moves", "rfm_segments", "rfm_profile"]
+__all__ = ["grade_customers", "grade_moves", "rfm_profile", "rfm_segments"]

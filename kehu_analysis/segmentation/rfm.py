@@ -13,7 +13,7 @@ from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.frames import check_columns, check_numbers, check_unique
 from kehu_analysis.periods import days_per_unit
 
-__all__ = ["SEGMENTS", "rfm_segments", "rfm_profile"]
+__all__ = ["SEGMENTS", "rfm_profile", "rfm_segments"]
 
 #: Scores run from 1 to this; fewer customers than the second number have no fifths worth the name.
 N_SCORES = 5

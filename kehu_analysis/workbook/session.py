@@ -171,7 +171,11 @@ class Workbook:
         figure.savefig(image, format="png", dpi=_CHART_DPI)
         alt = f"{finding.title(self.lang)}: {finding.reading(self.lang)}"
         encoded = base64.b64encode(image.getvalue()).decode("ascii")
-        display({"image/png": encoded, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt, "width": _CHART_WIDTH}})
+        display(
+            {"image/png": encoded, "text/plain": alt},
+            raw=True,
+            metadata={"image/png": {"alt": alt, "width": _CHART_WIDTH}},
+        )
 
 
 def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "", lang: str = "zh") -> Workbook:

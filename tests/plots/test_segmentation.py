@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from kehu_analysis import plots
-from kehu_analysis.segmentation import grade_customers, grade_moves, rfm_segments, rfm_profile
+from kehu_analysis.segmentation import grade_customers, grade_moves, rfm_profile, rfm_segments
 
 
 @pytest.fixture(autouse=True)

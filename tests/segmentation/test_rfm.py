@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kehu_analysis import labels
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
-from kehu_analysis.segmentation import rfm_segments, rfm_profile
+from kehu_analysis.segmentation import rfm_profile, rfm_segments
 from kehu_analysis.segmentation.rfm import RULES, SEGMENTS
 
 AS_OF = date(2026, 9, 30)

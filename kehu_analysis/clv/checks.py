@@ -21,7 +21,8 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFra
         One row a customer (or, with a ``weight`` column, a group of identical customers).
     columns
         Those that the caller needs, of ``frequency`` (repeat purchase days), ``recency`` and ``T`` (ages in one
-        time unit), ``monetary_value`` (currency per repeat purchase day). ``weight`` comes along when present.
+        time unit), ``monetary_value`` (currency per repeat purchase day; below 0 where returns outweigh the
+        repeat purchases). ``weight`` comes along when present.
 
     Raises
     ------
@@ -62,7 +63,10 @@ def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.S
     for column in numbers.columns:
         values = numbers[column]
         rules.append((f"{column} = NaN", ~np.isfinite(values)))
-        rules.append((f"{column} < 0", values < 0))
+        if (
+            column != "monetary_value"
+        ):  # returns can outweigh the repeat purchases; who may use that is the model's affair
+            rules.append((f"{column} < 0", values < 0))
     if "weight" in numbers.columns:
         rules.append(("weight = 0", numbers["weight"] == 0))
     if "frequency" in numbers.columns:

@@ -41,7 +41,7 @@ def customers(n: int = 600, seed: int = 4) -> pd.DataFrame:
         ("frequency", -1, "frequency < 0: 1 (0003)"),
         ("frequency", 1.5, "frequency ≠ 0, 1, 2, …: 1 (0003)"),
         ("T", np.nan, "T = NaN: 1 (0003)"),
-        ("monetary_value", -5.0, "monetary_value < 0: 1 (0003)"),
+        ("monetary_value", np.nan, "monetary_value = NaN: 1 (0003)"),
         ("customer_id", "0002", "customer_id: 2×: 1 (0002)"),
     ],
 )

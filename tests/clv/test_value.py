@@ -149,10 +149,12 @@ def test_frequent_buyers_who_spend_more_are_noted():
     assert "spend_depends_on_frequency" in finding.notes
 
 
-def test_customers_without_spend_are_counted():
+@pytest.mark.parametrize("spend", [0.0, -12.5])
+def test_customers_without_spend_are_counted(spend):
+    # Below 0: what the customer returned outweighs its repeat purchases.
     summary = customers()
     buyer = summary.index[summary["frequency"] > 0][0]
-    summary.loc[buyer, "monetary_value"] = 0.0
+    summary.loc[buyer, "monetary_value"] = spend
     finding = lifetime_value(summary, as_of=AS_OF, quarter_days=QUARTERS, draws=20)
     assert finding.facts["n_without_spend"].value == 1
     assert "left_out_of_spend" in finding.notes

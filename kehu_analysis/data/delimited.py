@@ -295,9 +295,12 @@ def _number_rows(
         f"CREATE TEMP VIEW {name}_broken AS SELECT {quoted(shown)} AS {FILE}, {place}, r.line_text "
         f"FROM {name}_faulty r {blank_before}"
     )
-    connection.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT r.* EXCLUDE ({ROW}), {quoted(shown)} AS {FILE}, {place} FROM "
-        f"(SELECT d.* EXCLUDE ({ROW}), d.{ROW} + 1 + coalesce(f.n, 0) AS {ROW} FROM {name}_read d ASOF LEFT JOIN "
-        f"(SELECT {ROW} - 1 - n AS before, max(n) AS n FROM {name}_faulty GROUP BY ALL) f ON d.{ROW} > f.before) r "
-        f"{blank_before}"
-    )
+    rows = f"SELECT * REPLACE ({ROW} + 1 AS {ROW}) FROM {name}_read"
+    if connection.execute(f"SELECT count(*) FROM {name}_faulty").fetchone() != (0,):
+        rows = (
+            f"SELECT d.* EXCLUDE ({ROW}), d.{ROW} + 1 + coalesce(f.n, 0) AS {ROW} FROM {name}_read d ASOF LEFT JOIN "
+            f"(SELECT {ROW} - 1 - n AS before, max(n) AS n FROM {name}_faulty GROUP BY ALL) f ON d.{ROW} > f.before"
+        )
+    if blank:
+        rows = f"SELECT r.* EXCLUDE ({ROW}), {place} FROM ({rows}) r {blank_before}"
+    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT *, {quoted(shown)} AS {FILE} FROM ({rows})")

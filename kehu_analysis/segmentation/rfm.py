@@ -58,7 +58,9 @@ def rfm_segments(
     Each dimension is scored 1 to 5 by the share of customers that a customer is better than: 5 beats at
     least 80 % of all, 4 at least 60 %, and so on (``score = 1 + floor(5 · share)``). Equal values always have
     equal scores, so where half of all customers bought once, all of them score 1 for frequency and the scores
-    are not fifths of the customers. The scores then fall into segments by :data:`RULES`.
+    are not fifths of the customers. In recency a customer is better than half of its equals: where most bought
+    on the last day (a log dated by the month), they must not be the ones who look lost. The scores then fall
+    into segments by :data:`RULES`.
 
     How far the borders between segments depend on who happens to be in the data is measured by the bootstrap:
     the cut-points are drawn anew from customers resampled with replacement, and the customers who keep their
@@ -121,7 +123,7 @@ def rfm_segments(
     coded = [np.unique(values, return_inverse=True) for values in dimensions.values()]
     sizes = [len(values) for values, _ in coded]
     codes = [code for _, code in coded]
-    scores = [_scores(np.bincount(code, minlength=size))[code] for code, size in zip(codes, sizes, strict=True)]
+    scores = _all_scores(codes, sizes, codes)
     segment = _segment_index(scores)
     for name, score in zip(dimensions, scores, strict=True):
         table[f"{name}_score"] = score
@@ -250,11 +252,19 @@ def _mean_amount(summary: pd.DataFrame, purchase_days: np.ndarray) -> np.ndarray
     return np.asarray(summary["monetary_value"], dtype=float)
 
 
-def _scores(counts: np.ndarray) -> np.ndarray:
+def _all_scores(codes: list[np.ndarray], sizes: list[int], drawn: list[np.ndarray]) -> list[np.ndarray]:
+    """Score every customer (``codes``) in recency, frequency and money against the customers ``drawn``."""
+    return [
+        _scores(np.bincount(sample, minlength=size), split_ties=place == 0)[code]
+        for place, (code, size, sample) in enumerate(zip(codes, sizes, drawn, strict=True))
+    ]
+
+
+def _scores(counts: np.ndarray, *, split_ties: bool) -> np.ndarray:
     """Return the score of each distinct value, ascending, from how many customers have it."""
-    below = np.cumsum(counts) - counts
+    twice_below = 2 * (np.cumsum(counts) - counts) + (counts if split_ties else 0)
     # Whole numbers throughout: a customer better than exactly 4 of 5 scores 5, not 4.999.
-    return np.asarray(np.minimum(1 + N_SCORES * below // counts.sum(), N_SCORES))
+    return np.asarray(np.minimum(1 + N_SCORES * twice_below // (2 * counts.sum()), N_SCORES))
 
 
 def _segment_lookup() -> np.ndarray:
@@ -282,8 +292,6 @@ def _share_kept(
     kept = np.empty(n_resamples)
     for resample in range(n_resamples):
         drawn = rng.integers(n_customers, size=n_customers)
-        scores = [
-            _scores(np.bincount(code[drawn], minlength=size))[code] for code, size in zip(codes, sizes, strict=True)
-        ]
+        scores = _all_scores(codes, sizes, [code[drawn] for code in codes])
         kept[resample] = np.mean(_segment_index(scores) == segment)
     return kept

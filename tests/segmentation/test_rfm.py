@@ -71,6 +71,17 @@ def test_scores_by_hand():
     assert table["segment"].tolist() == ["newcomers"] * 4 + ["needs_attention"] * 2 + ["at_risk"] * 4
 
 
+@pytest.mark.parametrize(("n_latest", "score"), [(30, 3), (17, 3), (12, 4), (6, 5)])
+def test_most_customers_bought_on_the_last_day_and_are_not_lost(n_latest, score):
+    # A log dated by the month, say: whoever is up to date must not score like whoever is not.
+    age = np.concatenate([np.zeros(n_latest), np.arange(1, 31 - n_latest)])
+    summary = history(30).assign(frequency=0, recency=0.0, T=age / 7, total_amount=1.0)
+    table = rfm_segments(summary, as_of=AS_OF, n_resamples=2).table
+    latest = table[table["recency_days"] == 0]
+    assert set(latest["recency_score"]) == {score}
+    assert not set(latest["segment"]) & {"lost", "at_risk", "must_win_back"}
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     counts=st.lists(st.integers(0, 4), min_size=10, max_size=60),

@@ -1,7 +1,7 @@
 """Every word that a reader sees, by code, in Chinese and English, and how numbers are written.
 
 The words stand in ``labels.toml``; nothing else in the package holds display words. Codes are dotted:
-``column.amount``, ``finding.customer_grades.reading``, ``error.no_file``.
+``column.amount``, ``finding.grade_customers.reading``, ``error.no_file``.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from kehu_analysis.finding import Fact, Finding
 
 
 def finding_of(**facts):
-    return Finding("customer_grades", pd.DataFrame(), facts)
+    return Finding("grade_customers", pd.DataFrame(), facts)
 
 
 @pytest.mark.parametrize(

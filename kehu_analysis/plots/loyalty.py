@@ -92,7 +92,7 @@ def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
 
 
 def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = None, top: int = 12) -> Axes:
-    """Draw, for the overdue customers with the largest orders, the silence against their own rhythm.
+    """Draw, for the newly overdue customers with the largest orders, the silence against their own rhythm.
 
     A bar is the silence so far, a dot the usual interval, a mark the longest wait to expect.
 
@@ -107,7 +107,7 @@ def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
     """
     ax = draw_on(ax)
     table = finding.table
-    shown = table[table["status"] == "overdue"].head(top)
+    shown = table[table["status"] == "newly_overdue"].head(top)
     places = range(len(shown))
     ax.barh(places, shown["silence_days"], color=PALETTE[5], height=0.55, label=labels.label("chart.silence", lang))
     ax.scatter(

@@ -12,13 +12,13 @@ from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
 _GRADE_COLOURS = (PALETTE[0], PALETTE[5], PALETTE[4], PALETTE[1], PALETTE[2], PALETTE[3])
 
 
-def customer_grades(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+def grade_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
     """Draw the running share of sales over the customers with sales, largest first, with the grades' borders.
 
     Parameters
     ----------
     finding
-        A ``customer_grades`` finding.
+        A ``grade_customers`` finding.
     lang, ax
         Language, and axes to draw on.
     """

@@ -47,6 +47,7 @@ def apply_theme() -> None:
             "font.family": "sans-serif",
             "font.sans-serif": [FONT_FAMILY, "DejaVu Sans"],
             "axes.unicode_minus": False,
+            "text.parse_math": False,  # a customer may be called "$5 $"
             "axes.titlelocation": "left",
             "axes.titlesize": "large",
             "axes.spines.top": False,

@@ -30,7 +30,7 @@ from kehu_analysis.report.progress import Progress
 from kehu_analysis.workbook import key_figures, record
 from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment, notebook_path
 from kehu_analysis.workbook.kernels import preload_kernels
-from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, share_out
+from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, Parameters, share_out
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
     SNAPSHOT_VARIABLE,
@@ -112,6 +112,8 @@ def make_report(
     if unknown := [name for name in only if name not in CHAPTERS]:
         raise UsageError("unknown_chapter", names=", ".join(unknown), known=", ".join(CHAPTERS))
     chapters = tuple(name for name in CHAPTERS if not only or name in only)
+    if taken := [name for name in parameters or {} if name in Parameters.model_fields]:
+        raise UsageError("parameter_is_option", names=", ".join(taken))
     told = share_out({**(parameters or {}), "lang": lang}, (*chapters, OVERVIEW))
     target = Path(out) if out is not None else None
     if target is not None:

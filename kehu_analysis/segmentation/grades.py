@@ -62,7 +62,7 @@ def grade_customers(
     Returns
     -------
     Finding
-        ``customer_grades``: table with ``customer_id``, ``grade``, ``average_monthly_amount``,
+        ``grade_customers``: table with ``customer_id``, ``grade``, ``average_monthly_amount``,
         ``share_of_sales``, ``running_share`` (of sales), ``running_share_of_customers`` (of those with
         sales), ``is_active``, ``rank``; largest average first, then by customer. Customers without net sales
         in the window have the last grade and ``is_active`` False. Facts: ``n_customers``, ``n_active``,
@@ -87,8 +87,8 @@ def grade_customers(
     [['a', 'A'], ['b', 'B'], ['c', 'C']]
     """
     chosen = _check_standards(months, by, standards)
-    check_columns(sales, ("customer_id", "month", "amount"), analysis="customer_grades")
-    check_numbers(sales, ("amount",), analysis="customer_grades")
+    check_columns(sales, ("customer_id", "month", "amount"), analysis="grade_customers")
+    check_numbers(sales, ("amount",), analysis="grade_customers")
     month = _months(sales["month"])
     last = month.max() if last_month is None else last_month.asfreq("M")
     first = last - (months - 1)
@@ -150,7 +150,7 @@ def grade_customers(
             facts[f"standard_amount_{name}"] = Fact(standard, "currency")
     parameters: dict[str, Any] = {"months": months, "by": by, "standards": list(chosen)}
     parameters |= {"first_month": str(first), "last_month": str(last), "grades": "".join(letters)}
-    return Finding("customer_grades", table, facts, parameters, _notes(amounts, first < month.min()))
+    return Finding("grade_customers", table, facts, parameters, _notes(amounts, first < month.min()))
 
 
 class _Money(NamedTuple):

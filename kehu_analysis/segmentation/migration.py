@@ -54,8 +54,8 @@ def grade_moves(current: Finding, previous: Finding) -> Finding:
     """
     rule = ("months", "by", "standards")
     if (
-        current.name != "customer_grades"
-        or previous.name != "customer_grades"
+        current.name != "grade_customers"
+        or previous.name != "grade_customers"
         or any(current.parameters[key] != previous.parameters[key] for key in rule)
         or pd.Period(current.parameters["last_month"]) <= pd.Period(previous.parameters["last_month"])
     ):

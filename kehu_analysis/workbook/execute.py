@@ -86,7 +86,8 @@ def execute_chapter(
             kernel_name=KERNEL,
             language="python",
             progress_bar=False,
-            cwd=str(source.parent),
+            # The kernel's folder; papermill's own cwd= would change that of this whole process.
+            resources={"metadata": {"path": str(source.parent.absolute())}},
             # The kernel's own log goes to our terminal otherwise.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             timeout_func=lambda cell: max(_SHORTEST_WAIT, deadline - time.monotonic()),

@@ -22,7 +22,7 @@ KEY_FIGURES = (
     ("quarter_sales", "amount", "change_on_quarter"),
     ("quarter_sales", "n_active", None),
     ("quarter_sales", "n_new", None),
-    ("customer_grades", "share_of_sales_a", None),
+    ("grade_customers", "share_of_sales_a", None),
     ("cohort_retention", "retention_1", None),
     ("overdue_customers", "n_overdue", None),
     ("lifetime_value", "expected_amount", None),

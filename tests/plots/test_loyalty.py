@@ -52,7 +52,7 @@ def test_curve_is_the_pooled_retention():
 
 
 def test_overdue_customers_show_silence_against_rhythm():
-    silence = [100, 90, 80, 1]
+    silence = [100, 90, 80, 1]  # the limit is 12 days
     logs = np.log([[7.0, 8.0, 9.0]] * 4)
     frame = pd.DataFrame(
         {

@@ -32,8 +32,8 @@ SALES = monthly(
 )
 
 
-def test_customer_grades():
-    ax = plots.customer_grades(grade_customers(SALES), lang="en")
+def test_grade_customers():
+    ax = plots.grade_customers(grade_customers(SALES), lang="en")
     curves = [line for line in ax.lines if not line.get_label().startswith("_")]
     points = [tuple(np.column_stack(line.get_data())[0]) for line in curves]
     # Only customers with sales stand on the axis.

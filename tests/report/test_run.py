@@ -216,6 +216,7 @@ def test_progress_names_the_notebooks(tiny):
         (("-p", "grade_months=7"), 2, "grade_months"),
         (("-p", "grade_by=rank"), 2, "grade_standards"),
         (("-p", "grade_months"), 2, "name=value"),
+        (("-p", "quarter=2030Q1"), 2, "--quarter"),
         (("--only", "nothing"), 2, "nothing"),
         (("--lang", "fr"), 2, "fr"),
         (("--no-such-option",), 2, "no-such-option"),
@@ -292,8 +293,11 @@ def test_staging_keeps_a_folder_that_is_no_report(tmp_path):
         pass
 
 
-def test_only_some_chapters(tiny):
-    done = run_tiny(tiny, tiny(), "--only", "loyalty")
+def test_only_some_chapters_at_a_relative_place(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny()
+    arguments = ("--out", "out", "--notebooks", "notebooks", "--only", "loyalty")
+    done = kehu("report", "data", *arguments)
     assert done.returncode == 0
     manifest = json.loads((tiny.out / "manifest.json").read_text())
     assert manifest["chapters"] == ["loyalty"]

@@ -15,8 +15,10 @@ from kehu_analysis.loyalty.rhythm import Rhythms, fit_rhythms
 
 __all__ = ["STATUSES", "overdue_customers"]
 
-#: In the order of urgency.
-STATUSES = ("overdue", "due", "on_time")
+#: In the order of the list.
+STATUSES = ("newly_overdue", "long_overdue", "due", "on_time")
+#: Whoever passed the limit within a quarter is news; the others were on the list before, or should have been.
+RECENT_DAYS = 91
 #: No limit is told beyond a century; it also keeps the exponential of a wild limit finite.
 _LONGEST_LIMIT_DAYS = 36525.0
 
@@ -34,9 +36,15 @@ def overdue_customers(
     - limit ``exp(m + t(interval, d) · s · √(1 + 1/n))``, the upper prediction limit of the next wait; silence
       beyond it is *overdue*: longer than ``interval`` of the waits that its own rhythm leads us to expect.
 
+    Whoever passed the limit in the last 91 days is *newly* overdue and heads the list. The others are *long*
+    overdue: their orders may be large, but most of those who have been silent for many times their usual
+    interval are gone, and a list by amount alone would begin with them.
+
     Some customers who keep their rhythm are beyond the limit on any day. Of waits, 1 - ``interval`` pass it,
     but long waits are met more often on a given day than short ones: the share of time spent beyond the limit
-    ``L`` is ``E[(W - L)⁺] / E[W]``. Its sum over the customers is told as ``expected_false_alarms``.
+    ``L`` is ``E[(W - L)⁺] / E[W]``. Its sum over the customers is told as ``expected_false_alarms``. It is a
+    lower bound where the log is not many times longer than the waits: it takes each rhythm as known, and a
+    rhythm is known from finished waits only, among which the long ones are missing.
 
     Parameters
     ----------
@@ -54,13 +62,14 @@ def overdue_customers(
     Returns
     -------
     Finding
-        ``overdue_customers``: one row per customer judged: ``customer_id``, ``status`` (``overdue``,
-        ``due``, ``on_time``), ``last_purchase``, ``silence_days``, ``usual_interval_days``, ``limit_days``,
+        ``overdue_customers``: one row per customer judged: ``customer_id``, ``status`` (one of
+        :data:`STATUSES`), ``last_purchase``, ``silence_days``, ``usual_interval_days``, ``limit_days``,
         ``due_on``, ``days_overdue`` (beyond the limit), ``silence_ratio`` (silence over usual interval),
         ``n_intervals``, ``amount_at_stake`` (currency: the one order waited for, at its mean size; 0 when on
         time). By status, then amount at stake, then customer. Facts: ``n_customers``, ``n_judged``,
-        ``n_overdue``, ``n_due``, ``n_on_time``, ``n_too_few``, ``share_overdue`` (of those judged),
-        ``expected_false_alarms``, ``amount_overdue``, ``median_usual_interval_days``, ``interval``,
+        ``n_overdue`` (newly and long), ``n_newly_overdue``, ``n_long_overdue``, ``n_due``, ``n_on_time``,
+        ``n_too_few``, ``share_overdue`` (of those judged), ``expected_false_alarms``, ``amount_overdue``,
+        ``amount_newly_overdue``, ``median_usual_interval_days``, ``interval``,
         ``minimum_intervals``, ``prior_deviation`` and ``prior_degrees_of_freedom`` of the log intervals.
 
     Raises
@@ -81,7 +90,7 @@ def overdue_customers(
     ...     "sum_squared_log_interval_days": (logs**2).sum(axis=1)})
     >>> finding = overdue_customers(rhythm, as_of=date(2026, 6, 30))
     >>> finding.table.set_index("customer_id")["status"].to_dict()
-    {'b': 'overdue', 'a': 'on_time'}
+    {'b': 'long_overdue', 'a': 'on_time'}
     """
     if not 0.5 < interval < 1 or minimum_intervals < 2:
         raise UsageError("overdue_parameters", interval=interval, minimum_intervals=minimum_intervals)
@@ -100,8 +109,10 @@ def overdue_customers(
     limit = np.exp(np.minimum(fit.mean_log + width, np.log(_LONGEST_LIMIT_DAYS)))
     # Rounded, so that whoever came every 7 days is due on the 7th whatever the last bit of a logarithm.
     usual = np.exp(fit.mean_log).round(6)
-    status = np.select([silence > limit, silence >= usual], [0, 1], default=2)
-    mean_amount = customers["mean_amount"].to_numpy(dtype=float)
+    days_overdue = np.where(silence > limit, np.ceil(silence - limit), 0).astype("int64")
+    status = np.select([days_overdue > RECENT_DAYS, days_overdue > 0, silence >= usual], [1, 0, 2], default=3)
+    # Whose returns outweigh its purchases has no order of a size to wait for.
+    mean_amount = np.maximum(customers["mean_amount"].to_numpy(dtype=float), 0.0)
     last = pd.to_datetime(customers["last_purchase"])
     table = pd.DataFrame(
         {
@@ -112,10 +123,10 @@ def overdue_customers(
             "usual_interval_days": usual,
             "limit_days": limit,
             "due_on": (last + pd.to_timedelta(np.rint(usual), unit="D")).dt.date.to_numpy(),
-            "days_overdue": np.where(status == 0, np.ceil(silence - limit), 0).astype("int64"),
+            "days_overdue": days_overdue,
             "silence_ratio": silence / usual,
             "n_intervals": n.astype("int64"),
-            "amount_at_stake": np.where(status < 2, mean_amount, 0.0),
+            "amount_at_stake": np.where(status < 3, mean_amount, 0.0),
         }
     )
     order = pd.DataFrame({"status": status, "amount": -table["amount_at_stake"], "id": table["customer_id"]})
@@ -152,15 +163,18 @@ def _share_of_time_beyond(limit: np.ndarray, fit: Rhythms) -> np.ndarray:
 def _facts(table: pd.DataFrame, fit: Rhythms, share_beyond: np.ndarray, n_customers: int) -> dict[str, Fact]:
     counts = table["status"].value_counts()
     n_judged = len(table)
-    n_overdue = int(counts.get("overdue", 0))
-    amount = float(table.loc[table["status"] == "overdue", "amount_at_stake"].sum())
+    amount = table.groupby("status")["amount_at_stake"].sum().reindex(STATUSES, fill_value=0.0)
+    n_overdue = int((table["days_overdue"] > 0).sum())
     facts = {
         "n_customers": Fact(n_customers, "customers"),
         "n_judged": Fact(n_judged, "customers"),
         "n_too_few": Fact(n_customers - n_judged, "customers"),
+        "n_overdue": Fact(n_overdue, "customers"),
         "share_overdue": Fact(n_overdue / n_judged, "share"),
         "expected_false_alarms": Fact(float(share_beyond.sum()), "customers"),
-        "amount_overdue": Fact(amount, "currency"),
+        "amount_overdue": Fact(float(amount["newly_overdue"] + amount["long_overdue"]), "currency"),
+        "amount_newly_overdue": Fact(float(amount["newly_overdue"]), "currency"),
+        "recent_days": Fact(RECENT_DAYS, "days"),
         "median_usual_interval_days": Fact(float(table["usual_interval_days"].median()), "days"),
         "prior_deviation": Fact(fit.prior_deviation, "parameter"),
     }

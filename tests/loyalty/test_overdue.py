@@ -39,11 +39,29 @@ def test_one_customer_by_hand():
     assert row["amount_at_stake"] == 100.0
 
 
-@pytest.mark.parametrize(("silence", "status", "stake"), [(9, "on_time", 0), (10, "due", 50), (200, "overdue", 50)])
+@pytest.mark.parametrize(
+    ("silence", "status", "stake"),
+    [(9, "on_time", 0), (10, "due", 50), (104, "newly_overdue", 50), (200, "long_overdue", 50)],
+)
 def test_status_by_silence(silence, status, stake):
     row = overdue_customers(rhythm([[5, 10, 20]], [silence], [50.0]), as_of=AS_OF).table.iloc[0]
     assert (row["status"], row["amount_at_stake"]) == (status, stake)
-    assert (row["days_overdue"] > 0) == (status == "overdue")
+    # The limit is 103.5 days.
+    assert row["days_overdue"] == {"newly_overdue": 1, "long_overdue": 97}.get(status, 0)
+
+
+def test_the_list_begins_with_those_who_just_fell_silent_however_large_the_orders_of_those_long_gone():
+    frame = rhythm([[7, 8, 9]] * 4, [500, 40, 60, 9], [900.0, 10.0, 20.0, 70.0])
+    finding = overdue_customers(frame, as_of=AS_OF)
+    assert finding.table["customer_id"].tolist() == ["00002", "00001", "00000", "00003"]
+    facts = {name: fact.value for name, fact in finding.facts.items()}
+    assert (facts["n_overdue"], facts["n_newly_overdue"], facts["n_long_overdue"]) == (3, 2, 1)
+    assert (facts["amount_overdue"], facts["amount_newly_overdue"]) == (930.0, 30.0)
+
+
+def test_net_returns_are_no_order_to_wait_for():
+    finding = overdue_customers(rhythm([[7, 8, 9]] * 2, [40, 40], [-50.0, 20.0]), as_of=AS_OF)
+    assert finding.table["amount_at_stake"].tolist() == [20.0, 0.0]
 
 
 def test_who_has_no_rhythm_is_counted_not_judged():
@@ -57,7 +75,7 @@ def test_sorted_by_urgency_then_stake_then_customer():
     finding = overdue_customers(frame, as_of=AS_OF)
     assert finding.table["customer_id"].tolist() == ["00002", "00004", "00000", "00003", "00001"]
     assert finding.facts["amount_overdue"].value == 70.0
-    counts = [finding.facts[f"n_{status}"].value for status in ("overdue", "due", "on_time")]
+    counts = [finding.facts[f"n_{status}"].value for status in ("overdue", "due", "on_time")]  # newly and long in one
     assert counts == [3, 1, 1]
     shuffled = frame.iloc[[3, 1, 4, 0, 2]]
     pd.testing.assert_frame_equal(overdue_customers(shuffled, as_of=AS_OF).table, finding.table)
@@ -104,11 +122,23 @@ def test_false_alarms_among_customers_who_all_keep_their_rhythm(deviation, lowes
     assert facts["n_overdue"].value == pytest.approx(expected, abs=3 * np.sqrt(expected) + 0.1 * expected)
 
 
+def test_in_a_short_log_the_false_alarms_told_are_a_lower_bound():
+    # As above, but watched after some waits only: the long ones are still open and unknown to the rhythm.
+    rng = np.random.default_rng(9)
+    waits = np.exp(np.log(60) + 0.6 * rng.normal(size=(4_000, 100)))
+    times = np.cumsum(waits, axis=1)
+    past = times <= 500.0
+    intervals = [row[seen][1:] for row, seen in zip(waits, past, strict=True)]
+    silence = 500.0 - np.where(past, times, 0).max(axis=1)
+    facts = overdue_customers(rhythm(intervals, silence), as_of=AS_OF).facts
+    assert facts["expected_false_alarms"].value < facts["n_overdue"].value
+
+
 def test_a_clockwork_customer_is_overdue_only_when_it_misses_the_day_after_too():
     # No spread is believed below the rounding of intervals to whole days.
     frame = rhythm([[7] * 20] * 2 + [[30, 31, 30]], [7, 9, 30])
     status = overdue_customers(frame, as_of=AS_OF).table.set_index("customer_id")["status"]
-    assert (status["00000"], status["00001"]) == ("due", "overdue")
+    assert (status["00000"], status["00001"]) == ("due", "newly_overdue")
 
 
 def test_words_in_both_languages():

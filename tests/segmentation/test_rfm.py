@@ -71,7 +71,7 @@ def test_scores_by_hand():
     assert table["segment"].tolist() == ["newcomers"] * 4 + ["needs_attention"] * 2 + ["at_risk"] * 4
 
 
-@pytest.mark.parametrize(("n_latest", "score"), [(30, 3), (17, 3), (12, 4), (6, 5)])
+@pytest.mark.parametrize(("n_latest", "score"), [(30, 3), (25, 3), (17, 4), (12, 5)])
 def test_most_customers_bought_on_the_last_day_and_are_not_lost(n_latest, score):
     # A log dated by the month, say: whoever is up to date must not score like whoever is not.
     age = np.concatenate([np.zeros(n_latest), np.arange(1, 31 - n_latest)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,7 @@ _LOG_FACTS = {
 }
 
 
-def data_quality(line_classes: pd.DataFrame, log_facts: Mapping[str, Any]) -> Finding:
+def data_quality(line_classes: pd.DataFrame, log_facts: Mapping[str, Any], *, as_of: date | None = None) -> Finding:
     """Answer: what was read, how much of it do the analyses use, and why is the rest left out?
 
     Parameters
@@ -43,6 +44,8 @@ def data_quality(line_classes: pd.DataFrame, log_facts: Mapping[str, Any]) -> Fi
         ``first_date``, ``last_date``, ``n_purchase_days``, ``n_zero_amount`` (lines of 0), ``n_returns``
         (lines), ``return_amount`` (currency), ``n_duplicate_lines``, ``n_customers_without_purchase``
         (customers with returns only).
+    as_of
+        Last day that the other analyses count. The account is of the whole log, and says so where it goes on.
 
     Returns
     -------
@@ -102,7 +105,11 @@ def data_quality(line_classes: pd.DataFrame, log_facts: Mapping[str, Any]) -> Fi
         "share_rejected": Fact(float(per_class["rejected"]) / n_lines, "share"),
         "set_apart_amount": Fact(float(table.loc[table["line_class"] == "set_apart", "amount"].sum()), "currency"),
     }
-    return Finding("data_quality", table, facts, notes=_notes(facts))
+    notes = _notes(facts)
+    if as_of is not None and facts["last_date"].value is not None and log_facts["last_date"] > as_of:
+        facts["as_of"] = Fact(as_of, "date")
+        notes = ("log_goes_on", *notes)
+    return Finding("data_quality", table, facts, notes=notes)
 
 
 def _by_class_and_reason(line_classes: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 
@@ -11,12 +13,15 @@ from kehu_analysis.frames import check_columns, check_numbers
 from kehu_analysis.periods import Quarter
 
 
-def quarter_sales(sales: pd.DataFrame, *, quarter: Quarter) -> Finding:
+def quarter_sales(
+    sales: pd.DataFrame, *, quarter: Quarter, as_of: date | None = None, set_apart: pd.DataFrame | None = None
+) -> Finding:
     """Answer: how much was sold this quarter, to how many customers, and how does that compare?
 
     A customer is active in a quarter with a purchase day in it, and new in the first such quarter of the log.
     Who is new in the log's first quarter cannot be known (the log does not say who bought before it), and a
-    first quarter of which the log has only the later months is compared with nothing.
+    first quarter of which the log has only the later months is compared with nothing. An unfinished quarter is
+    not compared with whole ones.
 
     Parameters
     ----------
@@ -25,13 +30,18 @@ def quarter_sales(sales: pd.DataFrame, *, quarter: Quarter) -> Finding:
         ``n_purchase_days`` (days); one row per customer-month with lines.
     quarter
         The quarter to report; later months are not read. Its fiscal-year start holds for the table.
+    as_of
+        Last day of ``sales``, where the quarter may be unfinished.
+    set_apart
+        Sales without a customer: ``month``, ``amount`` (currency). They stand on their own line.
 
     Returns
     -------
     Finding
         ``quarter_sales``: table with ``quarter``, ``amount``, ``n_active``, ``n_new``,
         ``amount_per_customer`` (currency per active customer), ``change_on_quarter``, ``change_on_year``
-        (shares of the earlier amount); facts of the same names for this quarter, and ``n_quarters``.
+        (shares of the earlier amount); facts of the same names for this quarter, ``n_quarters``, and
+        ``set_apart_amount`` and ``company_amount`` (with and without a customer) for this quarter.
 
     Raises
     ------
@@ -51,9 +61,7 @@ def quarter_sales(sales: pd.DataFrame, *, quarter: Quarter) -> Finding:
     columns = ("customer_id", "month", "amount", "n_purchase_days")
     check_columns(sales, columns, analysis="quarter_sales")
     check_numbers(sales, ("amount", "n_purchase_days"), analysis="quarter_sales")
-    # Months since year 0: quarters of any fiscal year are whole steps on this axis.
-    months = pd.PeriodIndex(sales["month"], freq="M")
-    month_number = np.asarray(months.year * 12 + months.month - 1, dtype="int64")
+    month_number = _month_numbers(sales)
     offset = (quarter.fiscal_year_start - 1) % 3
     quarter_number = (month_number - offset) // 3
     this = (_month_number(quarter) - offset) // 3
@@ -83,7 +91,28 @@ def quarter_sales(sales: pd.DataFrame, *, quarter: Quarter) -> Finding:
         comparable.iloc[0] = np.nan
     table["change_on_quarter"] = _ratio(table["amount"], comparable.shift(1)) - 1
     table["change_on_year"] = _ratio(table["amount"], comparable.shift(4)) - 1
-    return _finding(table, quarter, starts_late)
+    unfinished = as_of is not None and as_of < quarter.last_day
+    if unfinished:
+        table.loc[table.index[-1], ["change_on_quarter", "change_on_year"]] = np.nan
+    company = {"as_of": Fact(as_of, "date")} | _with_set_apart(float(table["amount"].iloc[-1]), set_apart, this, offset)
+    return _finding(table, quarter, company, starts_late=starts_late, unfinished=unfinished)
+
+
+def _with_set_apart(amount: float, set_apart: pd.DataFrame | None, this: int, offset: int) -> dict[str, Fact]:
+    apart = None
+    if set_apart is not None:
+        check_numbers(set_apart, ("amount",), analysis="quarter_sales")
+        apart = float(set_apart.loc[(_month_numbers(set_apart) - offset) // 3 == this, "amount"].sum())
+    return {
+        "set_apart_amount": Fact(apart, "currency"),
+        "company_amount": Fact(None if apart is None else amount + apart, "currency"),
+    }
+
+
+def _month_numbers(frame: pd.DataFrame) -> np.ndarray:
+    # Months since year 0: quarters of any fiscal year are whole steps on this axis.
+    months = pd.PeriodIndex(frame["month"], freq="M")
+    return np.asarray(months.year * 12 + months.month - 1, dtype="int64")
 
 
 def _month_number(quarter: Quarter) -> int:
@@ -100,7 +129,9 @@ def _ratio(amount: pd.Series, base: pd.Series) -> pd.Series:
     return amount / base.where(base > 0)
 
 
-def _finding(table: pd.DataFrame, quarter: Quarter, starts_late: bool) -> Finding:
+def _finding(
+    table: pd.DataFrame, quarter: Quarter, company: dict[str, Fact], *, starts_late: bool, unfinished: bool
+) -> Finding:
     now = table.iloc[-1]
     n_new = None if pd.isna(now["n_new"]) else int(now["n_new"])
     facts = {
@@ -113,11 +144,16 @@ def _finding(table: pd.DataFrame, quarter: Quarter, starts_late: bool) -> Findin
         "change_on_year": Fact(float(now["change_on_year"]), "share"),
         "n_quarters": Fact(len(table), "count"),
         "first_quarter": Fact(str(table["quarter"].iloc[0]), "text"),
+        **company,
     }
     notes = ["new_customers_left_censored"]
+    if facts["set_apart_amount"].value:
+        notes.append("set_apart_in_quarter")
     if starts_late:
         notes.append("first_quarter_partial")
-    if now[["change_on_quarter", "change_on_year"]].isna().any():
+    if unfinished:
+        notes.append("quarter_unfinished")
+    elif now[["change_on_quarter", "change_on_year"]].isna().any():
         notes.append("no_comparison")
     notes.append("sales_not_margin")
     parameters = {"quarter": str(quarter), "fiscal_year_start": quarter.fiscal_year_start}

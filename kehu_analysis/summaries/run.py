@@ -179,6 +179,38 @@ def monthly_sales(
     ).astype({"customer_id": "str"})
 
 
+def set_apart_sales(dataset: Dataset, as_of: date | None = None, *, engine: Engine | None = None) -> pd.DataFrame:
+    """Sum by month the net sales that belong to no customer: they are the company's, and in no other summary.
+
+    Parameters
+    ----------
+    dataset
+        An open dataset.
+    as_of
+        Last day counted, inclusive; by default the last day of the log.
+
+    Returns
+    -------
+    DataFrame
+        month (monthly Period), amount (currency, net of returns); one row for each month with such lines.
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> len(set_apart_sales(open_dataset("data/cdnow")))
+    0
+    """
+    runner = engine or DuckDBEngine()
+    found = _frame(
+        runner.query(
+            _sql("set_apart_sales"),
+            tables={"transactions_set_apart": dataset.path("transactions_set_apart")},
+            parameters={"as_of": _days(as_of or dataset.last_date)},
+        )
+    )
+    return pd.DataFrame({"month": _months(found["month"].to_numpy()), "amount": found["amount"]})
+
+
 def cohorts(
     dataset: Dataset, as_of: date | None = None, *, period: str = "quarter", engine: Engine | None = None
 ) -> pd.DataFrame:

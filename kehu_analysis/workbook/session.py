@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -71,8 +71,10 @@ class Workbook:
 
     @property
     def last_month(self) -> pd.Period:
-        """Month of the last day counted."""
-        return pd.Period(self.as_of, freq="M")
+        """Last month that is complete by the last day counted: averages take whole months."""
+        # Where no month is complete yet there is only the first one.
+        following = pd.Period(self.as_of + timedelta(days=1), freq="M")
+        return max(following - 1, pd.Period(self.dataset.first_date, freq="M"))
 
     @property
     def calibration_end(self) -> date:
@@ -81,9 +83,11 @@ class Workbook:
         return self.quarter.shifted(-min(4, max(1, n_quarters // 2))).last_day
 
     def coming_quarters(self, n_quarters: int) -> list[int]:
-        """Return the lengths in days of the quarters after this one."""
-        quarters = [self.quarter.shifted(ahead) for ahead in range(1, n_quarters + 1)]
-        return [(quarter.end - quarter.start).days for quarter in quarters]
+        """Return the lengths in days of the quarters after the last day counted; of an unfinished one, the rest."""
+        ahead = range(n_quarters) if self.is_preview else range(1, n_quarters + 1)
+        following = self.as_of + timedelta(days=1)
+        quarters = [self.quarter.shifted(number) for number in ahead]
+        return [(quarter.end - max(quarter.start, following)).days for quarter in quarters]
 
     def run(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
         """Run one analysis and keep its finding; where the data cannot carry it, say so and go on."""

@@ -74,3 +74,9 @@ def test_unknown_class_missing_fact_and_nothing_read():
         data_quality(LINES, {name: value for name, value in LOG.items() if name != "n_returns"})
     with pytest.raises(InsufficientDataError):
         data_quality(LINES.assign(n_lines=0), LOG | {"n_transactions": 0})
+
+
+def test_a_log_that_goes_on_after_the_quarter_is_said_to():
+    assert "log_goes_on" not in data_quality(LINES, LOG, as_of=date(2026, 6, 30)).notes
+    finding = data_quality(LINES, LOG, as_of=date(2026, 3, 31))
+    assert "2026-03-31" in finding.note_texts("zh")[finding.notes.index("log_goes_on")]

@@ -1,3 +1,5 @@
+from datetime import date
+
 import pandas as pd
 import pytest
 
@@ -99,3 +101,26 @@ def test_faulty_input():
         quarter_sales(SALES.iloc[:0], quarter=Quarter.parse("2026Q1"))
     with pytest.raises(DataError, match="n_purchase_days"):
         quarter_sales(SALES.drop(columns="n_purchase_days"), quarter=Quarter.parse("2026Q1"))
+
+
+def test_an_unfinished_quarter_is_not_compared_with_whole_ones():
+    finding = quarter_sales(SALES, quarter=Quarter.parse("2026Q1"), as_of=date(2026, 2, 28))
+    assert finding.facts["change_on_quarter"].value is None
+    assert finding.facts["change_on_year"].value is None
+    assert finding.table["change_on_quarter"].isna().tolist() == [True, False, False, True, True]
+    assert "quarter_unfinished" in finding.notes
+    assert "2026-02-28" in " ".join(finding.note_texts("en"))
+    whole = quarter_sales(SALES, quarter=Quarter.parse("2026Q1"), as_of=date(2026, 3, 31))
+    assert whole.facts["change_on_year"].value == pytest.approx(0.5)
+
+
+def test_sales_without_a_customer_stand_beside_and_add_up():
+    apart = pd.DataFrame({"month": pd.PeriodIndex(["2025-12", "2026-01", "2026-03"], freq="M"), "amount": [7, 20, -5]})
+    finding = quarter_sales(SALES, quarter=Quarter.parse("2026Q1"), set_apart=apart)
+    assert finding.facts["amount"].value == 150.0
+    assert finding.facts["set_apart_amount"].value == 15.0
+    assert finding.facts["company_amount"].value == 165.0
+    assert "165" in " ".join(finding.note_texts("zh"))
+    without = quarter_sales(SALES, quarter=Quarter.parse("2026Q1"), set_apart=apart.iloc[:0])
+    assert without.facts["company_amount"].value == 150.0
+    assert "set_apart_in_quarter" not in without.notes

@@ -8,7 +8,7 @@ import pytest
 from kehu_analysis import open_dataset
 from kehu_analysis.errors import DataError, InsufficientDataError
 from kehu_analysis.periods import DAYS_PER_UNIT
-from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales
+from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales, set_apart_sales
 
 LOG = pd.DataFrame(
     [
@@ -285,3 +285,15 @@ def test_cdnow_sample_calibrated_to_39_weeks():
     assert (len(found), (found["frequency"] > 0).sum()) == (2357, 946)
     assert found["frequency"].sum() == len(sample.drop_duplicates(["customer_id", "date"])) - 2357
     assert (found["T"].max() * 7, found["recency"].max() <= found["T"].max()) == (272, True)
+
+
+def test_set_apart_sales_by_hand(dataset):
+    nobody = pd.DataFrame(
+        [("", "2026-01-05", 3.1), ("", "2026-01-31", -1.0), ("", "2026-03-01", 0.2)], columns=LOG.columns
+    )
+    opened = dataset(pd.concat([LOG, nobody]), maximum_rejected=1)
+    found = set_apart_sales(opened)
+    assert found["month"].astype("str").tolist() == ["2026-01", "2026-03"]
+    assert found["amount"].tolist() == [2.1, 0.2]
+    assert set_apart_sales(opened, date(2026, 1, 30))["amount"].tolist() == [3.1]
+    assert set_apart_sales(dataset()).empty

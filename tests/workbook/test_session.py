@@ -1,0 +1,39 @@
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from kehu_analysis import open_dataset
+from kehu_analysis.workbook.session import Workbook, choose_quarter
+
+
+@pytest.fixture
+def book(tmp_path):
+    def _open(last_day, quarter=""):
+        days = pd.date_range("2025-11-03", last_day)
+        log = pd.DataFrame({"customer_id": "a", "date": days.strftime("%Y-%m-%d"), "amount": 1.0})
+        log.to_csv(tmp_path / "transactions.csv", index=False)
+        dataset = open_dataset(tmp_path / "transactions.csv", cache=tmp_path / "cache")
+        return Workbook("x", dataset, choose_quarter(dataset, quarter, preview=True), "en", tmp_path)
+
+    return _open
+
+
+def test_a_finished_quarter_ends_with_its_month_and_is_followed_by_whole_quarters(book):
+    opened = book("2026-04-02")
+    assert (str(opened.quarter), opened.as_of, opened.is_preview) == ("2026Q1", date(2026, 3, 31), False)
+    assert str(opened.last_month) == "2026-03"
+    assert opened.coming_quarters(2) == [91, 92]
+
+
+def test_a_preview_takes_whole_months_and_forecasts_the_rest_of_its_quarter_first(book):
+    opened = book("2026-05-20", "2026Q2")
+    assert (opened.as_of, opened.is_preview) == (date(2026, 5, 20), True)
+    # May is not over: beside whole months it would look like a fall.
+    assert str(opened.last_month) == "2026-04"
+    assert opened.coming_quarters(3) == [41, 92, 92]
+    assert str(book("2026-05-31", "2026Q2").last_month) == "2026-05"
+
+
+def test_a_log_of_less_than_a_month_still_has_a_month(book):
+    assert str(book("2025-11-20").last_month) == "2025-11"

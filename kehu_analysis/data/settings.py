@@ -156,10 +156,13 @@ def read_settings(folder: Path) -> DatasetSettings:
     except OSError as error:
         raise DataError("unreadable_file", path=path, reason=error.strerror or error) from error
     except ValidationError as error:
-        raise DataError("settings_wrong", path=path, faults=[_fault(found) for found in error.errors()]) from error
+        raise DataError(
+            "settings_wrong", path=path, faults=[describe_fault(found) for found in error.errors()]
+        ) from error
 
 
-def _fault(found: ErrorDetails) -> Phrase:
+def describe_fault(found: ErrorDetails) -> Phrase:
+    """Say one of pydantic's faults in the reader's language."""
     code = next((f"fault.{name}" for start, name in _FAULTS.items() if found["type"].startswith(start)), "fault.other")
     values = {"value": found["input"], "message": found["msg"], **found.get("ctx", {})}
     setting = ".".join(str(part) for part in found["loc"])
@@ -189,4 +192,7 @@ _FAULTS = {
     "no_such_table": "no_such_table",
     "no_such_column": "no_such_column",
     "filter_value": "filter_value",
+    "standards_order": "standards_order",
+    "standards_share": "standards_share",
+    "standards_rank": "standards_rank",
 }

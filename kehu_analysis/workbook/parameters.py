@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
+from kehu_analysis.data.settings import describe_fault
 from kehu_analysis.errors import UsageError
 
 #: In the order of the report; the overview is made last and read first.
@@ -33,18 +35,20 @@ class SegmentationParameters(Parameters):
 
     grade_months: int = Field(default=3, ge=3, le=6)
     grade_by: Literal["share", "amount", "rank"] = "share"
-    grade_standards: list[float] = Field(default=[0.80, 0.95], min_length=1, max_length=4)
+    grade_standards: list[float] = Field(default=[0.80, 0.95], min_length=1, max_length=4, validate_default=True)
 
-    @model_validator(mode="after")
-    def _standards_fit(self) -> Self:
-        standards, falling = self.grade_standards, self.grade_by == "amount"
+    @field_validator("grade_standards")
+    @classmethod
+    def _standards_fit(cls, standards: list[float], others: ValidationInfo) -> list[float]:
+        by = others.data.get("grade_by")
+        falling = by == "amount"
         if sorted(set(standards), reverse=falling) != standards or min(standards) <= 0:
-            raise ValueError("grade_standards must be above 0 and rise strictly (fall, where grade_by is amount)")
-        if self.grade_by == "share" and max(standards) > 1:
-            raise ValueError("grade_standards are running shares of sales, up to 1, where grade_by is share")
-        if self.grade_by == "rank" and any(value != int(value) for value in standards):
-            raise ValueError("grade_standards are whole ranks where grade_by is rank")
-        return self
+            raise PydanticCustomError("standards_order", "above 0 and rising (falling, where grade_by is amount)")
+        if by == "share" and max(standards) > 1:
+            raise PydanticCustomError("standards_share", "running shares of sales, up to 1")
+        if by == "rank" and any(value != int(value) for value in standards):
+            raise PydanticCustomError("standards_rank", "whole ranks")
+        return standards
 
 
 class LoyaltyParameters(Parameters):
@@ -120,7 +124,7 @@ def share_out(parameters: Mapping[str, Any], notebooks: Iterable[str]) -> dict[s
         try:
             SCHEMAS[name].model_validate(own)
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            faults = [describe_fault(found) for found in error.errors()]
             raise UsageError("wrong_parameter", notebook=name, faults=faults) from error
         shared[name] = own
     return shared

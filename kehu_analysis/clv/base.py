@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,6 +18,12 @@ from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.errors import ConvergenceError
 
 RandomSource = int | np.random.Generator
+IntArray = npt.NDArray[np.intp]
+
+#: Standard deviation of a log-parameter beyond which the normal approximation is no longer taken at its word.
+_WIDE_DEVIATION = 0.3
+_REGION = 0.999
+_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -137,8 +145,19 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.n_customers_ = round(float(sample.weight.sum()))
         return self
 
-    def draw_parameters(self, draws: int, rng: RandomSource) -> pd.DataFrame:
+    def draw_parameters(self, draws: int, rng: RandomSource, summary: pd.DataFrame | None = None) -> pd.DataFrame:
         """Draw parameters from the normal approximation in their logarithms.
+
+        Parameters
+        ----------
+        draws
+            Number of draws.
+        rng
+            Seed or generator.
+        summary
+            What the model was fitted to. Where some logarithm is uncertain by more than 0.3 the approximation
+            reaches far beyond what the data allow; draws less likely than the 99.9 % confidence region are then
+            drawn again.
 
         Returns
         -------
@@ -151,12 +170,43 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             Not fitted yet.
         """
         check_is_fitted(self, "params_")
-        normal = np.random.default_rng(rng).standard_normal((draws, len(self.params_)))
-        values = np.tile(self.params_.to_numpy(dtype=float), (draws, 1))
-        free = np.flatnonzero(np.diag(self.log_covariance_) > 0)
+        generator = np.random.default_rng(rng)
+        variances = np.diag(self.log_covariance_)
+        free = np.flatnonzero(variances > 0)
         root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
-        values[:, free] *= np.exp(normal[:, free] @ root.T)
+        values = self._around_the_fit(draws, free, root, generator)
+        if summary is not None and variances.max() > _WIDE_DEVIATION**2:
+            values = self._likely(values, free, root, generator, self._sample(summary))
         return pd.DataFrame(values, columns=list(self.parameter_names))
+
+    def _around_the_fit(self, draws: int, free: IntArray, root: FloatArray, rng: np.random.Generator) -> FloatArray:
+        values = np.tile(self._parameters(), (draws, 1))
+        normal = rng.standard_normal(values.shape)
+        with np.errstate(over="ignore"):  # such a draw is never likely
+            values[:, free] *= np.exp(normal[:, free] @ root.T)
+        return values
+
+    def _likely(
+        self, values: FloatArray, free: IntArray, root: FloatArray, rng: np.random.Generator, sample: Sample
+    ) -> FloatArray:
+        lowest = self.log_likelihood_ - stats.chi2.ppf(_REGION, len(free)) / 2
+        scale = sample.measure ** np.asarray(self._dimensions, dtype=float)
+
+        def is_likely(parameters: FloatArray) -> bool:
+            with np.errstate(all="ignore"):
+                each = self._log_likelihoods(parameters / scale, sample)[0]
+                return bool(np.sum(each * sample.weight) + sample.log_jacobian >= lowest)
+
+        unlikely = np.array([not is_likely(row) for row in values])
+        for _ in range(_ROUNDS):
+            again = np.flatnonzero(unlikely)
+            if not len(again):
+                break
+            values[again] = self._around_the_fit(len(again), free, root, rng)
+            unlikely[again] = [not is_likely(row) for row in values[again]]
+        # The fit itself stands in where the approximation hardly ever hits the region.
+        values[unlikely] = self._parameters()
+        return values
 
     def _parameters(self) -> FloatArray:
         check_is_fitted(self, "params_")

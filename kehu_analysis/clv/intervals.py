@@ -66,8 +66,8 @@ def predictive_draws(
         Seed or generator.
     """
     generator = np.random.default_rng(rng)
-    rates = purchase_model.draw_parameters(draws, generator).to_numpy()
-    spends = None if spend_model is None else spend_model.draw_parameters(draws, generator).to_numpy()
+    rates = purchase_model.draw_parameters(draws, generator, summary).to_numpy()
+    spends = None if spend_model is None else spend_model.draw_parameters(draws, generator, summary).to_numpy()
     lengths = np.asarray(period_lengths, dtype=float)
     columns = ["frequency", "recency", "T", *(["monetary_value"] if spend_model is not None else [])]
     x, t_x, T, *spend = (summary[column].to_numpy(dtype=float) for column in columns)

@@ -42,6 +42,7 @@ def lifetime_value(
     draws: int = 500,
     rng: RandomSource = 0,
     names: Mapping[str, str] | None = None,
+    check: Finding | None = None,
 ) -> Finding:
     """Expected purchases and sales of each customer and of all in each of the coming quarters.
 
@@ -67,6 +68,9 @@ def lifetime_value(
         Seed or generator.
     names
         Customer names by customer_id, for a ``name`` column.
+    check
+        The ``holdout_check`` of the same customers: the forecast carries its error, and where the actual total
+        lay outside the interval then, a note that the intervals are too narrow.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def lifetime_value(
         running_share_of_expected_amount. Low and high are *predictive*: chance and uncertainty of the
         parameters together. Facts give the totals by quarter and over the horizon with the predictive interval
         (``…_low``, ``…_high``) and, over the horizon, the one from the parameters alone
-        (``…_parameter_low``, ``…_parameter_high``), and both models' parameters.
+        (``…_parameter_low``, ``…_parameter_high``), both models' parameters, and ``holdout_error_share``.
 
     Raises
     ------
@@ -111,11 +115,15 @@ def lifetime_value(
     if "customer_id" not in summary.columns:
         found = ", ".join(str(column) for column in summary.columns)
         raise DataError("missing_columns", analysis="clv", missing="customer_id", found=found)
+    if check is not None and check.name != "holdout_check":
+        raise UsageError("wrong_finding", wanted="holdout_check", found=check.name)
+    checked = None if check is None or check.not_run is not None else check
     unit_days = days_per_unit(time_unit)
     # One order of customers, whatever the order given: the random numbers of each depend on it.
     customers = summary.sort_values("customer_id", kind="stable", ignore_index=True)
     checked_summary(customers, ["frequency", "recency", "T", "monetary_value"])
     purchase_model, spend_model = BetaGeoModel().fit(customers), GammaGammaModel().fit(customers)
+    history_days = round(float(customers["T"].max()) * unit_days)
     lengths = [days / unit_days for days in quarter_days]
     expected = _Expected(customers, lengths)
     by_quarter = expected.purchases(np.asarray(purchase_model.params_, dtype=np.float64))
@@ -137,12 +145,18 @@ def lifetime_value(
         "n_without_spend": Fact(spend_model.n_left_out_, "customers"),
         "n_repeat_buyers": Fact(int((customers["frequency"] > 0).sum()), "customers"),
         "correlation_bound": Fact(CORRELATION_BOUND, "number"),
+        "history_days": Fact(history_days, "days"),
+        "holdout_error_share": Fact(None, "share") if checked is None else checked.facts["error_share"],
         **correlation,
     }
     open_parameters = [*purchase_model.at_boundary_, *spend_model.at_boundary_]
     if open_parameters:
         facts["parameters_at_boundary"] = Fact(", ".join(open_parameters), "text")
     notes = ["sales_not_margin", "value_not_discounted", "value_intervals", "one_time_buyers_alive"]
+    if checked is not None and "holdout_outside_interval" in checked.notes:
+        notes.append("intervals_failed_check")
+    if sum(quarter_days) > history_days:
+        notes.append("horizon_beyond_history")
     if spend_model.n_left_out_:
         notes.append("left_out_of_spend")
     found_correlation = correlation["correlation"].value

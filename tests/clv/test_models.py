@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, special
+from scipy import integrate, special, stats
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -306,3 +306,29 @@ def test_simulated_spend_has_the_expected_mean():
     error = amounts.std(axis=0) / np.sqrt(len(amounts))
     assert np.all(np.abs(amounts.mean(axis=0) - expected) <= 4 * error)
     assert (amounts[:, 0, 1] == 0).all()
+
+
+def test_wide_draws_stay_where_the_data_allow():
+    # Nobody leaves and all buy alike: the likelihood is nearly flat in several parameters, and the normal
+    # approximation alone reaches parameters under which nobody would have bought what they did.
+    rng = np.random.default_rng(1)
+    T = rng.uniform(30, 60, 150)
+    x = rng.poisson(0.08 * T)
+    recency = np.where(x > 0, T * rng.beta(np.maximum(x, 1), 1), 0.0)
+    data = pd.DataFrame({"frequency": x, "recency": recency, "T": T})
+    model = BetaGeoModel().fit(data)
+    assert np.sqrt(np.diag(model.log_covariance_)).max() > 0.3
+
+    sample = model._sample(data)
+    scale = sample.measure ** np.asarray(model._dimensions, dtype=float)
+
+    def log_likelihood(row):
+        with np.errstate(all="ignore"):
+            return np.sum(model._log_likelihoods(row / scale, sample)[0] * sample.weight) + sample.log_jacobian
+
+    free = int((np.diag(model.log_covariance_) > 0).sum())
+    lowest = model.log_likelihood_ - stats.chi2.ppf(0.999, free) / 2
+    plain, bound = model.draw_parameters(200, 0), model.draw_parameters(200, 0, data)
+    assert min(log_likelihood(row) for row in plain.to_numpy()) < lowest
+    assert min(log_likelihood(row) for row in bound.to_numpy()) >= lowest
+    assert bound.drop_duplicates().shape[0] > 100

@@ -19,7 +19,7 @@ from kehu_analysis.clv import holdout_check, lifetime_value
 from kehu_analysis.loyalty import cohort_retention, overdue_customers
 from kehu_analysis.periods import Quarter
 from kehu_analysis.profiling import data_quality, quarter_sales
-from kehu_analysis.segmentation import grade_customers, grade_moves, rfm_profile, rfm_segments
+from kehu_analysis.segmentation import fallen_customers, grade_customers, grade_moves, rfm_profile, rfm_segments
 from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales
 
 PACKAGE = Path(str(resources.files("kehu_analysis")))
@@ -127,6 +127,7 @@ def findings(tmp_path_factory):
         quarter_sales(sales, quarter=quarter),
         *grades[:1],
         grade_moves(*grades),
+        fallen_customers(*grades),
         segments,
         rfm_profile(segments),
         cohort_retention(cohorts(dataset, as_of), as_of=as_of),

@@ -7,7 +7,7 @@ import pandas as pd
 from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
 
-__all__ = ["grade_moves"]
+__all__ = ["fallen_customers", "grade_moves"]
 
 INACTIVE = "inactive"
 NEW = "new"
@@ -52,21 +52,7 @@ def grade_moves(current: Finding, previous: Finding) -> Finding:
     >>> facts["n_up"].value, facts["n_down"].value
     (1, 1)
     """
-    rule = ("months", "by", "standards")
-    if (
-        current.name != "grade_customers"
-        or previous.name != "grade_customers"
-        or any(current.parameters[key] != previous.parameters[key] for key in rule)
-        or pd.Period(current.parameters["last_month"]) <= pd.Period(previous.parameters["last_month"])
-    ):
-        raise UsageError("gradings_differ")
-    grades = list(str(current.parameters["grades"]))
-    moves = _standing(current).merge(
-        _standing(previous), on="customer_id", how="left", suffixes=("", "_before"), validate="1:1"
-    )
-    moves["standing_before"] = moves["standing_before"].fillna(NEW)
-    moves["amount_before"] = moves["amount_before"].fillna(0.0)
-
+    moves, grades = _moves(current, previous)
     cells = pd.MultiIndex.from_product(
         [[*grades, INACTIVE, NEW], [*grades, INACTIVE]], names=["from_grade", "to_grade"]
     )
@@ -81,6 +67,77 @@ def grade_moves(current: Finding, previous: Finding) -> Finding:
     of_from = table.groupby("from_grade")["n_customers"].transform("sum")
     table.insert(3, "share_of_from", table["n_customers"] / of_from.where(of_from > 0))
     return Finding("grade_moves", table, _facts(table, grades), _parameters(current, previous), _NOTES)
+
+
+def fallen_customers(current: Finding, previous: Finding) -> Finding:
+    """Answer: which customers fell a grade or stopped buying, the largest loss of sales first?
+
+    Parameters
+    ----------
+    current, previous
+        As for :func:`grade_moves`.
+
+    Returns
+    -------
+    Finding
+        ``fallen_customers``: one row per customer who had sales before and has a lower grade or no sales now:
+        ``customer_id``, ``from_grade``, ``to_grade`` (or ``inactive``), ``previous_average_monthly_amount``,
+        ``average_monthly_amount``, ``change_in_monthly_amount`` (currency); largest loss first, then by
+        customer. Facts: ``n_fallen``, ``previous_monthly_amount``, ``monthly_amount``.
+
+    Raises
+    ------
+    UsageError
+        The findings are not two gradings by the same rule.
+
+    Examples
+    --------
+    >>> from kehu_analysis.segmentation.grades import grade_customers
+    >>> months = pd.PeriodIndex(["2026-03", "2026-03", "2026-06", "2026-06"], freq="M")
+    >>> sales = pd.DataFrame({"customer_id": ["a", "b", "a", "b"], "amount": [90.0, 10.0, 3.0, 96.0],
+    ...                       "month": months})
+    >>> before = grade_customers(sales, last_month=pd.Period("2026-03", "M"))
+    >>> fallen_customers(grade_customers(sales), before).table.loc[0, ["customer_id", "to_grade"]].tolist()
+    ['a', 'C']
+    """
+    moves, grades = _moves(current, previous)
+    place = {grade: position for position, grade in enumerate(grades)}
+    before, now = moves["standing_before"].map(place), moves["standing"].map(place | {INACTIVE: len(grades)})
+    fallen = moves[(now > before).to_numpy()]
+    table = pd.DataFrame(
+        {
+            "customer_id": fallen["customer_id"],
+            "from_grade": fallen["standing_before"],
+            "to_grade": fallen["standing"],
+            "previous_average_monthly_amount": fallen["amount_before"],
+            "average_monthly_amount": fallen["amount"],
+            "change_in_monthly_amount": (fallen["amount"] - fallen["amount_before"]).round(4),
+        }
+    ).sort_values(["change_in_monthly_amount", "customer_id"], ignore_index=True)
+    facts = {
+        "n_fallen": Fact(len(table), "customers"),
+        "previous_monthly_amount": Fact(float(fallen["amount_before"].sum()), "currency"),
+        "monthly_amount": Fact(float(fallen["amount"].sum()), "currency"),
+    }
+    return Finding("fallen_customers", table, facts, _parameters(current, previous), _NOTES)
+
+
+def _moves(current: Finding, previous: Finding) -> tuple[pd.DataFrame, list[str]]:
+    rule = ("months", "by", "standards")
+    if (
+        current.name != "grade_customers"
+        or previous.name != "grade_customers"
+        or any(current.parameters[key] != previous.parameters[key] for key in rule)
+        or pd.Period(current.parameters["last_month"]) <= pd.Period(previous.parameters["last_month"])
+    ):
+        raise UsageError("gradings_differ")
+    grades = list(str(current.parameters["grades"]))
+    moves = _standing(current).merge(
+        _standing(previous), on="customer_id", how="left", suffixes=("", "_before"), validate="1:1"
+    )
+    moves["standing_before"] = moves["standing_before"].fillna(NEW)
+    moves["amount_before"] = moves["amount_before"].fillna(0.0)
+    return moves, grades
 
 
 _NOTES = ("moves_partly_chance", "sales_not_margin")

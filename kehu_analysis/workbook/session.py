@@ -139,7 +139,7 @@ class Workbook:
         self._say(("" if self.lang == "zh" else " ").join(said) or labels.label("ui.no_answer", self.lang))
 
     def advise(self, findings: Sequence[Finding] = ()) -> None:
-        """List what to do next quarter, the largest amount at stake first."""
+        """List what to do next quarter, the largest sales a quarter at stake first."""
         actions = sentences("action", findings or list(self.findings.values()), self.lang)
         listed = [f"{rank}. {action}" for rank, action in enumerate(actions, start=1)]
         self._say("\n".join(listed) or labels.label("ui.no_action", self.lang))
@@ -241,15 +241,20 @@ def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
     """Render a list of sentences, each from one finding's facts; the largest stake first where stakes are named.
 
     An entry of the list under ``code`` in ``labels.toml`` names its ``finding`` and, where it is ranked, the fact
-    that is at ``stake``. Sentences about findings that were not run are left out.
+    that is at ``stake`` (``times`` a number makes it sales a quarter: amounts of a month and of a year do not
+    compare). Left out are sentences about findings that were not run, and those of which all ``needs`` are 0.
     """
     by_name = {finding.name: finding for finding in findings if finding.not_run is None}
-    entries = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
+
+    def number(entry: Any, fact_name: str) -> float:
+        fact = by_name[entry["finding"]].facts.get(fact_name)
+        return float(fact.value) if fact is not None and isinstance(fact.value, (int, float)) else 0.0
 
     def stake(entry: Any) -> float:
-        fact = by_name[entry["finding"]].facts.get(entry.get("stake", ""))
-        return -float(fact.value) if fact is not None and isinstance(fact.value, (int, float)) else 0.0
+        return -number(entry, entry.get("stake", "")) * float(entry.get("times", 1))
 
+    entries: list[Any] = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
+    entries = [entry for entry in entries if "needs" not in entry or any(number(entry, n) for n in entry["needs"])]
     return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
 
 

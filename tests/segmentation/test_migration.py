@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from kehu_analysis.errors import UsageError
-from kehu_analysis.segmentation import grade_customers, grade_moves
+from kehu_analysis.segmentation import fallen_customers, grade_customers, grade_moves
 
 BEFORE, NOW = pd.Period("2026-06", "M"), pd.Period("2026-09", "M")
 
@@ -84,3 +84,18 @@ def test_only_two_gradings_by_one_rule_can_be_compared():
         grade_moves(now, grade_customers(log, standards=(0.5, 0.9), last_month=BEFORE))
     with pytest.raises(UsageError):
         grade_moves(grade_moves(now, before), before)
+
+
+def test_who_fell_or_stopped_is_named_largest_decrease_first():
+    before, now = (
+        grade_customers(sales(), by="amount", standards=STANDARDS, last_month=month) for month in (BEFORE, NOW)
+    )
+    finding = fallen_customers(now, before)
+    found = finding.table[["customer_id", "from_grade", "to_grade"]].to_numpy().tolist()
+    assert found == [["falls", "A", "C"], ["stops", "B", "inactive"]]
+    assert finding.table["change_in_monthly_amount"].tolist() == pytest.approx([-70 / 3, -10], abs=1e-4)
+    moves = grade_moves(now, before).facts
+    assert finding.facts["n_fallen"].value == moves["n_down"].value + moves["n_stopped"].value
+    assert finding.facts["previous_monthly_amount"].value == pytest.approx(110 / 3, abs=0.01)
+    with pytest.raises(UsageError):
+        fallen_customers(before, now)

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from kehu_analysis import open_dataset
-from kehu_analysis.workbook.session import Workbook, choose_quarter
+from kehu_analysis.finding import Fact, Finding
+from kehu_analysis.workbook.session import Workbook, choose_quarter, sentences
 
 
 @pytest.fixture
@@ -37,3 +38,24 @@ def test_a_preview_takes_whole_months_and_forecasts_the_rest_of_its_quarter_firs
 
 def test_a_log_of_less_than_a_month_still_has_a_month(book):
     assert str(book("2025-11-20").last_month) == "2025-11"
+
+
+def test_actions_are_ranked_by_sales_a_quarter_and_empty_ones_left_out():
+    def finding(name, **amounts):
+        entry = dict.fromkeys(FACTS[name], Fact(0, "customers"))
+        return Finding(name, pd.DataFrame(), entry | {fact: Fact(value, "currency") for fact, value in amounts.items()})
+
+    moves = finding("grade_moves", amount_stopped=50.0, amount_down=70.0)
+    moves = Finding("grade_moves", moves.table, {**moves.facts, "n_stopped": Fact(4, "customers")})
+    overdue = finding("overdue_customers", amount_newly_overdue=120.0)
+    overdue = Finding("overdue_customers", overdue.table, {**overdue.facts, "n_overdue": Fact(2, "customers")})
+    said = sentences("action", [overdue, moves, finding("data_quality")], "en")
+    # 50 a month are 150 a quarter, more than orders of 120; nobody fell, and there are no lines to check.
+    assert [sentence.split()[0] for sentence in said] == ["Ask", "Call"]
+
+
+FACTS = {
+    "grade_moves": ("n_stopped", "n_down"),
+    "overdue_customers": ("n_overdue", "n_newly_overdue", "n_long_overdue", "recent_days"),
+    "data_quality": ("n_duplicate_lines", "n_zero_amount"),
+}

@@ -49,7 +49,7 @@ def cohort_retention(cohorts: pd.DataFrame, *, as_of: date, interval: float = 0.
         by cohort and age, and after them the pooled rows with cohort ``all_cohorts``. Facts: ``n_customers``,
         ``n_cohorts``, ``n_small_cohorts``, ``period`` (code), ``oldest_age``, and ``retention_1``,
         ``retention_2``, ``retention_4``, each with ``_low`` and ``_high`` (missing where no cohort is that
-        old).
+        old), and ``retention_1_without_first``: pooled without the cohort that may hold older customers.
 
     Raises
     ------
@@ -101,7 +101,12 @@ def cohort_retention(cohorts: pd.DataFrame, *, as_of: date, interval: float = 0.
         for end in ("", "_low", "_high"):
             value = all_cohorts[f"retention{end}"].get(age)
             facts[f"retention_{age}{end}"] = Fact(None if value is None else float(value), "share")
+    later = cells[(cells["age"] == 1) & (cells["cohort"] != cells["cohort"].min())]
+    without_first = float(later["n_active"].sum() / later["n_customers"].sum()) if len(later) else None
+    facts["retention_1_without_first"] = Fact(without_first, "share")
     notes = ["first_cohort_left_censored", "retention_periods_skipped"]
+    if without_first is not None:
+        notes.insert(1, "retention_without_first_cohort")
     if facts["n_small_cohorts"].value:
         notes.append("small_cohorts_pooled")
     return Finding("cohort_retention", table, facts, {"as_of": str(as_of), "interval": interval}, tuple(notes))

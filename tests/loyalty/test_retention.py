@@ -46,6 +46,8 @@ def test_triangle_by_hand():
     assert facts["retention_1"].value == pytest.approx(64 / 165)
     assert facts["retention_2"].value == pytest.approx(30 / 160)
     assert facts["retention_4"].value is None
+    assert facts["retention_1_without_first"].value == pytest.approx(24 / 65)
+    assert "36.9%" in " ".join(finding.note_texts("en"))
     assert (facts["n_customers"].value, facts["n_cohorts"].value, facts["n_small_cohorts"].value) == (185, 4, 1)
 
 
@@ -124,3 +126,9 @@ def test_one_customer():
     finding = cohort_retention(triangle([("2025Q1", 0, 1, 1), ("2025Q1", 1, 1, 0)]), as_of=AS_OF)
     assert finding.facts["retention_1"].value == 0.0
     assert finding.facts["retention_1_high"].value > 0.7
+
+
+def test_one_cohort_alone_has_no_rate_without_it():
+    finding = cohort_retention(COHORTS[COHORTS["cohort"] == pd.Period("2025Q1")], as_of=AS_OF)
+    assert finding.facts["retention_1_without_first"].value is None
+    assert "retention_without_first_cohort" not in finding.notes

@@ -80,7 +80,7 @@ def key_figures(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:
 
 
 def _with_unit(text: str, fact: Fact, lang: str) -> str:
-    return text + labels.label("ui.customers_unit", lang) if fact.unit == "customers" else text
+    return labels.render("ui.customers_counted", lang, n=text) if fact.unit == "customers" else text
 
 
 def _change(fact: Fact | None, lang: str) -> str:

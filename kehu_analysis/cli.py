@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import io
 import itertools
+import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import click
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, check_dataset, default_cache, open_dataset
-from kehu_analysis.errors import KehuError, RunError
+from kehu_analysis.errors import KehuError, RunError, UsageError
 from kehu_analysis.workbook.parameters import CHAPTERS, read_assignments
 
 _RATHER_MANY = 20
+_INTERRUPTED = 128 + signal.SIGINT
 _LONGEST_VALUE = 80
 
 
@@ -80,18 +85,19 @@ def report(
     from kehu_analysis.report.progress import Progress
     from kehu_analysis.report.run import make_report
 
-    folder = make_report(
-        data,
-        quarter=quarter,
-        lang=lang,
-        out=out,
-        only=[name.strip() for name in only.split(",") if name.strip()],
-        parameters=read_assignments(assignments),
-        preview=preview,
-        timeout_seconds=timeout,
-        notebooks_folder=notebooks,
-        progress=Progress(lang),
-    )
+    with _ending_in_order():
+        folder = make_report(
+            data,
+            quarter=quarter,
+            lang=lang,
+            out=out,
+            only=[name.strip() for name in only.split(",") if name.strip()],
+            parameters=read_assignments(assignments),
+            preview=preview,
+            timeout_seconds=timeout,
+            notebooks_folder=notebooks,
+            progress=Progress(lang),
+        )
     click.echo(labels.render("ui.report_done", lang, path=folder / "index.html"))
 
 
@@ -120,10 +126,30 @@ def doctor(lang: str) -> None:
         raise RunError("doctor_found_faults")
 
 
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let a scheduler that ends the run be obeyed like Ctrl-C: kernels are ended and what was begun is taken away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does
+        return
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What is ignored, as under nohup, stays so.
+    before = {one: signal.signal(one, _end) for one in signals if signal.getsignal(one) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
 def _describe(dataset: Dataset, lang: str) -> None:
     for table, account in dataset.account["tables"].items():
         files = ", ".join(account["files"])
-        click.echo(labels.render("ui.check_table", lang, table=table, files=files))
+        _tell(labels.render("ui.check_table", lang, table=table, files=files))
         for row in dataset.line_classes(table).itertuples():
             told = row.reason and row.line_class != "set_apart"  # which has one reason, and says it in its name
             reason = f" ({_reason(str(row.reason), lang)})" if told else ""
@@ -131,22 +157,28 @@ def _describe(dataset: Dataset, lang: str) -> None:
             amount = labels.format_value(row.amount, "currency", lang)
             money = "" if labels.is_missing(row.amount) else f", {amount} {dataset.currency}"
             name = labels.label(f"value.{row.line_class}", lang)
-            click.echo("  " + labels.render("ui.check_lines", lang, name=name + reason, lines=lines) + money)
+            _tell("  " + labels.render("ui.check_lines", lang, name=name + reason, lines=lines) + money)
         if account["unused_headers"]:
-            click.echo("  " + labels.render("ui.check_unused", lang, headers=", ".join(account["unused_headers"])))
+            headers = ", ".join(map(_shown, account["unused_headers"]))
+            _tell("  " + labels.render("ui.check_unused", lang, headers=headers))
     for row in dataset.warnings().itertuples():
-        click.echo("! " + labels.render("ui.check_warning", lang, **_warning(row, lang)))
+        _tell("! " + labels.render("ui.check_warning", lang, **_warning(row, lang)))
     rejected = dataset.rejected()
     for row in rejected.head(_RATHER_MANY).itertuples():
         words = {"file": row.file, "row": row.row, "column": row.column, "value": _shown(row.value)}
-        click.echo("  " + labels.render("ui.check_rejected", lang, reason=_reason(str(row.reason), lang), **words))
+        _tell("  " + labels.render("ui.check_rejected", lang, reason=_reason(str(row.reason), lang), **words))
     if len(rejected) > _RATHER_MANY:
         path = dataset.snapshot / "rejected.parquet"
-        click.echo("  " + labels.render("ui.check_more", lang, n=len(rejected) - _RATHER_MANY, path=path))
+        _tell("  " + labels.render("ui.check_more", lang, n=len(rejected) - _RATHER_MANY, path=path))
+
+
+def _tell(text: str) -> None:
+    # Names of files and columns and the reasons of filters are the reader's own, and may hold anything.
+    click.echo(_printable(text))
 
 
 def _reason(code: str, lang: str) -> str:
-    return labels.label(f"value.{code}", lang) if labels.has(f"value.{code}") else code
+    return labels.format_value(code, "code", lang)
 
 
 def _warning(row: Any, lang: str) -> dict[str, object]:
@@ -188,6 +220,31 @@ def _write_trace() -> Path:
     return Path(os.devnull)
 
 
+def _complain(error: KehuError, lang: str) -> Never:
+    click.echo(f"{labels.label('ui.error', lang)}{_printable(error.message(lang))}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _usage_error(error: click.UsageError) -> UsageError:
+    """Return what click says of a command line in the reader's language."""
+    command = error.ctx.command_path if error.ctx else "kehu"
+    if isinstance(error, click.exceptions.NoSuchCommand):
+        return UsageError("no_such_command", name=error.command_name, known=", ".join(commands.commands))
+    if isinstance(error, click.NoSuchOption):
+        return UsageError("no_such_option", name=error.option_name, command=command)
+    if isinstance(error, click.BadOptionUsage):
+        return UsageError("option_without_value", name=error.option_name)
+    parameter = error.param if isinstance(error, click.BadParameter) else None
+    if parameter is None:
+        return UsageError("too_many_arguments", command=command)
+    if isinstance(error, click.MissingParameter):
+        return UsageError("missing_argument", name=parameter.human_readable_name, command=command)
+    kind = parameter.type
+    if isinstance(kind, click.Choice):
+        return UsageError("option_choice", name=parameter.opts[0], known=", ".join(map(str, kind.choices)))
+    return UsageError("option_number", name=parameter.opts[0], fewest=getattr(kind, "min", None))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command; every fault becomes one clear message and an exit code (1 data or run, 2 usage)."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -196,11 +253,20 @@ def main(arguments: list[str] | None = None) -> None:
         # A terminal that lacks a character shows a stand-in; that is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    # Libraries tell of what goes wrong in a log of their own; the reader gets one message, which is ours.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
-        commands.main(args=given, prog_name="kehu")
-    except KehuError as error:
-        click.echo(f"{labels.label('ui.error', lang)}{_printable(error.message(lang))}", err=True)
+        sys.exit(commands.main(args=given, prog_name="kehu", standalone_mode=False))
+    except click.Abort:
+        click.echo(labels.label("ui.stopped", lang), err=True)
+        sys.exit(_INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
+    except click.UsageError as error:
+        _complain(_usage_error(error), lang)
+    except KehuError as error:
+        _complain(error, lang)
     except Exception:
         # A fault of the program, not of the data: a reader gets one sentence, its author the whole trace in a file.
         trace = _write_trace()

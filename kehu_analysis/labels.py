@@ -7,6 +7,7 @@ The words stand in ``labels.toml``; nothing else in the package holds display wo
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -180,6 +181,18 @@ def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: 
     if number is None or not (unit == "share" or unit in _DECIMALS):
         return str(value)
     return _written(number * 100, 1) + "%" if unit == "share" else _written(number, _DECIMALS[unit])
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    r"""Return a text on one line, cut where it is longer than a table or a chart has room for.
+
+    Examples
+    --------
+    >>> shortened("one\ntwo", 5)
+    'one t…'
+    """
+    line = "".join(" " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in text)
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "") -> str:

@@ -133,10 +133,15 @@ def project_folder() -> Path:
     return project if (project / "notebooks").is_dir() else Path.cwd()
 
 
-def default_cache() -> Path:
-    """Return the folder of snapshots: ``KEHU_CACHE``, else ``reports/.cache`` at the top of the project."""
+def default_cache(out: Path | None = None) -> Path:
+    """Return the folder of snapshots: ``KEHU_CACHE``, else ``.kehu-cache`` beside the report that is to be ``out``.
+
+    Without ``out``, ``reports/.cache`` at the top of the project.
+    """
     given = os.environ.get(CACHE_VARIABLE)
-    return Path(given) if given else project_folder() / "reports" / ".cache"
+    if given:
+        return Path(given)
+    return project_folder() / "reports" / ".cache" if out is None else out.absolute().parent / ".kehu-cache"
 
 
 def open_dataset(
@@ -212,7 +217,7 @@ def check_dataset(
 def _reasons(lines: pd.DataFrame) -> list[Phrase]:
     counts = zip(lines["reason"].astype("str"), lines["n_lines"], strict=True)
     # A reason is one of ours, or the dataset's own for a filter.
-    words = ((Phrase(f"value.{code}") if labels.has(f"value.{code}") else code, int(n)) for code, n in counts)
+    words = ((Phrase(f"value.{code}") if code in labels.entry("value") else code, int(n)) for code, n in counts)
     return [Phrase("ui.reason", {"reason": reason, "n_lines": n}) for reason, n in words]
 
 

@@ -46,6 +46,7 @@ _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+"
 # The text of a dropped tag stays, but nobody wants to read a style sheet.
 _UNREADABLE = {"script", "style", "title", "template", "noscript"}
 _NOTEBOOK_LINK = re.compile(r"(?:\./)?([\w-]+)\.ipynb(?:#.*)?")
+_LONGEST_TEXT = 20_000
 _OUTPUT = Markup('<div class="output">{}</div>')
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -219,7 +220,7 @@ class _Chapter:
         if kind == "error":
             return self._failure(output)
         if kind == "stream":
-            return _plain(_text(output["text"])) if output["name"] == "stdout" else Markup()
+            return _plain(_text(output["text"]), self.lang) if output["name"] == "stdout" else Markup()
         bundle: Mapping[str, Any] = output["data"]
         if "text/html" in bundle:
             return _OUTPUT.format(clean_html(_text(bundle["text/html"])))
@@ -230,7 +231,7 @@ class _Chapter:
         if "text/markdown" in bundle:
             return Markup('<div class="output">{}</div>').format(markdown_html(_text(bundle["text/markdown"])))
         text = _text(bundle.get("text/plain", ""))
-        return Markup() if _CHART_OBJECT.fullmatch(text) else _plain(text)
+        return Markup() if _CHART_OBJECT.fullmatch(text) else _plain(text, self.lang)
 
     def _image(self, mime: str, data: str, about: Mapping[str, Any]) -> Markup:
         try:
@@ -249,8 +250,11 @@ class _Chapter:
         return Markup('<p class="failure">{}</p>').format(words)
 
 
-def _plain(text: str) -> Markup:
+def _plain(text: str, lang: str) -> Markup:
     text = _TERMINAL_COLOUR.sub("", text).strip("\n")
+    if len(text) > _LONGEST_TEXT:
+        # One cell in a loop can print more than a page can hold.
+        text = f"{text[:_LONGEST_TEXT]}…\n{labels.label('ui.text_cut', lang)}"
     return Markup("<pre>{}</pre>").format(text) if text.strip() else Markup()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ from kehu_analysis.errors import KehuError, RunError, UsageError
 MANIFEST = "manifest.json"
 MADE_BY = "kehu_analysis"
 FAILED_SUFFIX = ".failed"
+_ERROR = "error.txt"
+#: What a report consists of.
+CONTENT = frozenset(("index.html", "report.xlsx", "metrics.json", MANIFEST, "tables", "notebooks"))
+#: What file managers and spreadsheets leave in any folder.
+_LEFT_BY_OTHERS = (".", "~$", "Thumbs.db", "desktop.ini")
 
 
 def is_report(folder: Path) -> bool:
@@ -27,18 +33,47 @@ def is_report(folder: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("made_by") == MADE_BY
 
 
+def target_of(out: Path) -> Path:
+    """Return the folder that ``out`` means, links followed.
+
+    Raises
+    ------
+    UsageError
+        ``out`` has no name of its own, or the command runs within it: a report is put in place by renaming.
+    RunError
+        ``out`` cannot be looked at.
+    """
+    try:
+        found = out.resolve()
+        if not found.name or Path.cwd().is_relative_to(found):
+            raise UsageError("out_is_no_name", path=out)
+    except (OSError, RuntimeError) as error:  # in a folder that is gone, or round in circles
+        raise RunError("cannot_write", path=out, reason=getattr(error, "strerror", None) or error) from error
+    return found
+
+
 def check_target(out: Path) -> None:
     """Refuse a target that holds something else than an earlier report.
 
     Raises
     ------
     UsageError
-        ``out`` is a file, or a folder with other content.
+        ``out`` is a file, or a folder with other content, be it beside a report.
+    RunError
+        ``out`` cannot be looked at.
     """
-    if out.is_file():
-        raise UsageError("out_is_file", path=out)
-    if out.is_dir() and any(out.iterdir()) and not is_report(out):
+    try:
+        if out.is_file():
+            raise UsageError("out_is_file", path=out)
+        names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    except OSError as error:
+        raise RunError("cannot_write", path=out, reason=error.strerror or error) from error
+    if not names:
+        return
+    if not is_report(out):
         raise UsageError("out_is_foreign", path=out)
+    if others := [name for name in names if name not in CONTENT and not name.startswith(_LEFT_BY_OTHERS)]:
+        raise UsageError("out_holds_more", path=out, names=", ".join(others))
 
 
 @contextmanager
@@ -65,14 +100,13 @@ def staging(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise RunError("cannot_write", path=out.parent, reason=error.strerror or error) from error
     try:
-        for left_over in out.parent.glob(f".{out.name}.building-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+        _clear_up_after_a_killed_run(out)
         building = out.parent / f".{out.name}.building-{uuid4().hex[:8]}"
         building.mkdir()
         try:
             yield building
             _put_in_place(building, out)
-            shutil.rmtree(failed, ignore_errors=True)
+            _take_away(failed)
         except BaseException as error:
             _keep_for_reading(building, failed, error)
             raise
@@ -82,20 +116,44 @@ def staging(out: Path) -> Iterator[Path]:
         lock.release()
 
 
+def _clear_up_after_a_killed_run(out: Path) -> None:
+    for left_over in out.parent.glob(f".{glob.escape(out.name)}.building-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    before = _before(out)
+    if before.exists() and not out.exists():
+        before.rename(out)
+
+
+def _before(out: Path) -> Path:
+    return out.parent / f".{out.name}.before"
+
+
 def _put_in_place(building: Path, out: Path) -> None:
-    before = out.parent / f".{out.name}.before"
+    before = _before(out)
     shutil.rmtree(before, ignore_errors=True)
     if out.exists():
         out.rename(before)
-    building.rename(out)
+    try:
+        building.rename(out)
+    except OSError:
+        if before.exists():
+            before.rename(out)
+        raise
     shutil.rmtree(before, ignore_errors=True)
 
 
 def _keep_for_reading(building: Path, failed: Path, error: BaseException) -> None:
     notebooks = building / "notebooks"
     if isinstance(error, KehuError) and notebooks.is_dir() and any(notebooks.iterdir()):
-        shutil.rmtree(failed, ignore_errors=True)
-        failed.mkdir()
-        notebooks.rename(failed / "notebooks")
-        (failed / "error.txt").write_text(f"{error.message('zh')}\n{error.message('en')}\n", encoding="utf-8")
+        _take_away(failed)
+        if not failed.exists():
+            failed.mkdir()
+            notebooks.rename(failed / "notebooks")
+            (failed / _ERROR).write_text(f"{error.message('zh')}\n{error.message('en')}\n", encoding="utf-8")
     shutil.rmtree(building, ignore_errors=True)
+
+
+def _take_away(failed: Path) -> None:
+    # Somebody may have a folder of their own by this name.
+    if failed.is_dir() and {path.name for path in failed.iterdir()} <= {"notebooks", _ERROR}:
+        shutil.rmtree(failed, ignore_errors=True)

@@ -35,8 +35,11 @@ class Progress:
         self._lock = threading.Lock()
 
     def reading(self, step: str) -> None:
-        """Say that a table (or the sources' hash) is being read."""
-        self._say("progress_reading", table=step)
+        """Say that a table is being read, or that the sources are looked at."""
+        if step == "hash":
+            self._say("step_hash")
+        else:
+            self._say("progress_reading", table=step)
 
     def begin(self, notebooks: Sequence[Path]) -> None:
         """Count the cells that are to be run."""

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -21,15 +21,15 @@ from jupyter_core.utils import ensure_event_loop
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, default_cache, open_dataset
 from kehu_analysis.data.dataset import project_folder
-from kehu_analysis.errors import UsageError
+from kehu_analysis.errors import RunError, UsageError
 from kehu_analysis.finding import Finding
 from kehu_analysis.report.excel import write_workbook
-from kehu_analysis.report.folder import MADE_BY, MANIFEST, check_target, staging
+from kehu_analysis.report.folder import MADE_BY, MANIFEST, check_target, staging, target_of
 from kehu_analysis.report.html import Chapter, KeyFigure, NotRun, Page, render_page
 from kehu_analysis.report.progress import Progress
 from kehu_analysis.workbook import key_figures, record
 from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment, notebook_path
-from kehu_analysis.workbook.kernels import preload_kernels
+from kehu_analysis.workbook.kernels import end_kernels, preload_kernels
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, Parameters, share_out
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
@@ -40,6 +40,7 @@ from kehu_analysis.workbook.session import (
 )
 
 _AT_A_TIME = 2
+_LOOK_AGAIN_SECONDS = 0.2
 _VERSIONS_OF = ("kehu_analysis", "pandas", "numpy", "scipy", "statsmodels", "scikit-learn", "duckdb", "matplotlib")
 #: Two kernels share the cores; more threads in each would only make them wait, and sums would depend on their number.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -115,12 +116,11 @@ def make_report(
     if taken := [name for name in parameters or {} if name in Parameters.model_fields]:
         raise UsageError("parameter_is_option", names=", ".join(taken))
     told = share_out({**(parameters or {}), "lang": lang}, (*chapters, OVERVIEW))
-    target = Path(out) if out is not None else None
+    target = target_of(Path(out)) if out is not None else None
     if target is not None:
         check_target(target)
     progress = progress or Progress(lang, quiet=True)
-    cache = default_cache() if target is None else target.absolute().parent / ".kehu-cache"
-    dataset = open_dataset(data, cache=cache, progress=progress.reading)
+    dataset = open_dataset(data, cache=default_cache(target), progress=progress.reading)
     chosen = choose_quarter(dataset, quarter, preview=preview)
     for values in told.values():
         values |= {"data": dataset.name, "quarter": str(chosen)}
@@ -129,11 +129,13 @@ def make_report(
     )  # fmt: skip
     run.seconds["data"] = time.monotonic() - started
     target = target or project_folder() / "reports" / dataset.name / str(chosen)
-    with staging(target) as building:
-        _put_together(run, building, _run_notebooks(run, building))
-        run.seconds["total"] = time.monotonic() - started
-        _write_manifest(run, building, parameters or {})
-    progress.close()
+    try:
+        with staging(target) as building:
+            _put_together(run, building, _run_notebooks(run, building))
+            run.seconds["total"] = time.monotonic() - started
+            _write_manifest(run, building, parameters or {})
+    finally:
+        progress.close()
     return target
 
 
@@ -168,15 +170,34 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     with kernel_environment(environment), ThreadPoolExecutor(_AT_A_TIME) as pool:
         kernels = preload_kernels()
         # The last chapter works longest, so it starts first.
-        for done in [pool.submit(execute, name) for name in reversed(run.chapters)]:
-            done.result()
-        by_chapter = {name: record.load_findings(findings / name) for name in run.chapters}
+        _await([pool.submit(execute, name) for name in reversed(run.chapters)])
+        by_chapter = {name: _findings_of(findings, name) for name in run.chapters}
         # The overview is made last, from what the others found; its kernel leaves one core to the spreadsheet.
-        overview = pool.submit(execute, OVERVIEW)
-        pool.submit(_write_spreadsheet, run, building, by_chapter).result()
-        overview.result()
+        _await([pool.submit(execute, OVERVIEW), pool.submit(_write_spreadsheet, run, building, by_chapter)])
     run.seconds["notebooks"] = time.monotonic() - started
     return by_chapter
+
+
+def _findings_of(folder: Path, chapter: str) -> list[Finding]:
+    try:
+        return record.load_findings(folder / chapter)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RunError("findings_unreadable", chapter=chapter) from error
+
+
+def _await(futures: Sequence[Future[None]]) -> None:
+    """Wait until all is done; when something fails, or somebody stops the run, stop the rest at once."""
+    try:
+        done = wait(futures, return_when=FIRST_EXCEPTION).done
+        for future in futures:
+            if future in done:
+                future.result()
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        while wait(futures, timeout=_LOOK_AGAIN_SECONDS).not_done:
+            end_kernels()
+        raise
 
 
 def _put_together(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:

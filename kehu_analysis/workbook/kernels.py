@@ -10,8 +10,10 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from functools import cache
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
@@ -21,7 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods() and sys.platform.startswith("linux")
-#: Name under which pyproject.toml registers the provisioner.
+#: Name under which pyproject.toml registers the provisioner, and of its processes.
 PROVISIONER = "kehu-forked"
 _PRELOADED = (
     "ipykernel.kernelapp",
@@ -42,7 +44,14 @@ def preload_kernels() -> dict[str, Any]:
     if not CAN_FORK:
         return {}
     context().set_forkserver_preload(list(_PRELOADED))
-    forkserver.ensure_running()
+    # Ctrl-C reaches every process of a terminal; only this one is to act on it, and it ends the others. The tracker
+    # comes first, as its start lifts the block.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return {"kernel_manager_class": ForkingKernelManager}
 
 
@@ -82,7 +91,7 @@ class _Forked:
 
     def __init__(self, arguments: list[str], environment: dict[str, str], folder: str) -> None:
         self._process: ForkServerProcess = context().Process(
-            target=_serve, args=(arguments, environment, folder), daemon=True
+            target=_serve, args=(arguments, environment, folder), name=PROVISIONER, daemon=True
         )
         self._process.start()
         self.pid = self._process.pid or 0
@@ -105,13 +114,29 @@ class _Forked:
         self.send_signal(signal.SIGKILL)
 
 
+def end_kernels() -> None:
+    """End every forked kernel at once: what waits for one learns that it died."""
+    for process in context().active_children() if CAN_FORK else ():
+        if process.name == PROVISIONER:
+            process.kill()
+
+
 def _serve(arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     from ipykernel.kernelapp import IPKernelApp
 
-    # The kernel ends itself when its parent, the server, is gone.
+    # The server may end, too: then the kernel ends itself.
     app = IPKernelApp.instance(parent_handle=os.getppid())
     app.initialize(arguments)
     app.start()
+
+
+def _end_with_parent() -> None:
+    # The server outlives whoever started it as long as there is a kernel, so its end is no sign.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)

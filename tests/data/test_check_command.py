@@ -170,3 +170,27 @@ def test_as_a_command_of_its_own_on_a_terminal_without_chinese(folder, cache):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"transactions.csv" in done.stdout
+
+
+def test_what_files_are_called_and_hold_does_not_steer_the_terminal(kehu, tmp_path):
+    header = "customer_id,date,amount,\x1b]0;title\x07," + "h" * 5000
+    write(tmp_path, transactions__csv=f"{header}\n1,2026-01-05,1,a,b\n2,2026-03-31,2,a,b\n3,2026-03-31,2,a,b\n")
+    settings = "[[tables.transactions.filters]]\ncolumn = 'customer_id'\noperator = 'equals'\n"
+    settings += "value = '3'\nreason = \"\\u001b[31mred\"\n"
+    write(tmp_path, dataset__toml=settings)
+    code, said, _ = kehu("check", tmp_path, "--lang", "en")
+    assert code == 0
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert "[31mred" in said
+    assert "h" * 100 not in said
+
+
+def test_a_reason_may_read_like_a_code_of_ours(kehu, tmp_path):
+    settings = "[[tables.transactions.filters]]\ncolumn = 'amount'\noperator = 'greater_than'\n"
+    settings += "value = 0\nreason = 'accepted.zh'\n"
+    write(tmp_path, transactions__csv=SOUND, dataset__toml=settings)
+    code, said, complaint = kehu("check", tmp_path, "--lang", "en")
+    assert code == 1
+    assert "accepted.zh" in said
+    assert "accepted.zh: 2" in complaint

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kehu_analysis.data import check_dataset, open_dataset, snapshot
+from kehu_analysis.data import check_dataset, default_cache, open_dataset, snapshot
 from kehu_analysis.errors import DataError, RunError, UsageError
 
 HEADER = "customer_id,date,amount\n"
@@ -264,3 +264,11 @@ def test_a_year_is_read_fast_enough_to_be_read_again(folder):
     dataset = open_dataset(folder)
     assert dataset.account["log"]["n_lines"] == 200_000
     assert time.process_time() - started < 15
+
+
+def test_where_snapshots_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("KEHU_CACHE", str(tmp_path / "named"))
+    assert default_cache() == default_cache(tmp_path / "out") == tmp_path / "named"
+    monkeypatch.delenv("KEHU_CACHE")
+    assert default_cache(tmp_path / "out") == tmp_path / ".kehu-cache"
+    assert default_cache().parts[-2:] == ("reports", ".cache")

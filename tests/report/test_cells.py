@@ -191,3 +191,9 @@ def test_attacks_are_inert_wherever_they_stand(attack: str, read: Callable[[str]
 def test_no_mixture_breaks_out(read: Callable[[str], Any], pieces: list[str]) -> None:
     for html in (clean_html("".join(pieces)), markdown_html("".join(pieces))):
         read(str(html)).assert_inert()
+
+
+def test_a_flood_of_text_is_cut() -> None:
+    html = body(code("loop", new_output("stream", name="stdout", text="x" * 10**6)), lang="zh")
+    assert len(html) < 30_000
+    assert "从略" in html

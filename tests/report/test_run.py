@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from collections import namedtuple
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,6 +23,7 @@ from kehu_analysis.cli import main
 from kehu_analysis.data import default_cache
 from kehu_analysis.errors import RunError, UsageError
 from kehu_analysis.report.folder import is_report, staging
+from kehu_analysis.workbook.kernels import CAN_FORK
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -218,7 +224,9 @@ def test_progress_names_the_notebooks(tiny):
         (("-p", "grade_months"), 2, "name=value"),
         (("-p", "quarter=2030Q1"), 2, "--quarter"),
         (("--only", "nothing"), 2, "nothing"),
-        (("--lang", "fr"), 2, "fr"),
+        (("--lang", "fr"), 2, "--lang"),
+        (("--timeout", "soon"), 2, "--timeout"),
+        (("one path", "too many"), 2, "quotation marks"),
         (("--no-such-option",), 2, "no-such-option"),
     ],
 )
@@ -245,6 +253,24 @@ def test_unfinished_quarter_alone_becomes_a_preview(tmp_path, tiny):
     done = kehu("report", data, "--out", tiny.out, "--notebooks", tiny())
     assert done.returncode == 0
     assert json.loads((tiny.out / "metrics.json").read_text())["preview"] is True
+
+
+def test_what_lies_beside_a_report_is_not_deleted(tiny):
+    assert run_tiny(tiny, tiny()).returncode == 0
+    (tiny.out / ".DS_Store").write_text("left by a file manager")
+    (tiny.out / "my notes.docx").write_text("keep me")
+    done = run_tiny(tiny, tiny.out.parent / "notebooks")
+    assert done.returncode == 2
+    assert "my notes.docx" in done.stderr
+    assert ".DS_Store" not in done.stderr
+    assert (tiny.out / "my notes.docx").read_text() == "keep me"
+
+
+@pytest.mark.parametrize("out", ["/", ".", ".."])
+def test_the_folder_one_stands_in_does_not_become_the_report(tiny, out):
+    done = kehu("report", tiny.data, "--out", out, "--notebooks", tiny(), "--lang", "en")
+    assert done.returncode == 2
+    assert "--out" in done.stderr
 
 
 @pytest.mark.parametrize("place", ["foreign folder", "file", "nowhere to write"])
@@ -291,6 +317,56 @@ def test_staging_keeps_a_folder_that_is_no_report(tmp_path):
     assert not is_report(tmp_path / "out")
     with pytest.raises(UsageError), staging(tmp_path / "out"):
         pass
+
+
+@pytest.mark.parametrize("orders", ["no json", '["no_such_finding"]'])
+def test_findings_that_cannot_be_read(tiny, orders):
+    cell = f"""import os, pathlib
+folder = pathlib.Path(os.environ["KEHU_FINDINGS"]) / "loyalty"
+folder.mkdir()
+(folder / "order.json").write_text({orders!r})"""
+    done = run_tiny(tiny, tiny(cell))
+    assert done.returncode == 1
+    assert "findings cannot be read" in done.stderr
+    assert not tiny.out.exists()
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
+def test_run_that_is_ended_leaves_no_kernel(tiny, tmp_path, number, code):
+    noted = tmp_path / "pid"
+    cell = f"""import os, pathlib, time
+pathlib.Path({str(noted)!r}).write_text(str(os.getpid()))
+time.sleep(100)"""
+    options = ["--out", tiny.out, "--notebooks", tiny(cell)]
+    command = [sys.executable, "-m", "kehu_analysis.cli", "report", tiny.data, *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        assert wait_until(lambda: noted.is_file() and noted.read_text())
+        if number == "SIGINT":  # Ctrl-C reaches every process of a terminal
+            os.killpg(run.pid, signal.SIGINT)
+        else:
+            run.send_signal(signal.Signals[number])
+        said = run.communicate(timeout=60)[1]
+    assert run.returncode == code
+    assert "Traceback" not in said
+    assert wait_until(lambda: not is_alive(int(noted.read_text())))
+    assert not tiny.out.exists()
+    if number != "SIGKILL":
+        assert not list(tmp_path.glob(".out.building-*"))
+
+
+def wait_until(is_so, seconds=60):
+    ends = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < ends:
+        time.sleep(0.1)
+    return is_so()
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_only_some_chapters_at_a_relative_place(tiny, tmp_path, monkeypatch):

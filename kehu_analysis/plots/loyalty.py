@@ -12,6 +12,8 @@ from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
 
 #: More cells across than this are too small to hold a number.
 _MOST_NUMBERS = 12
+#: Longer names would leave no room for the chart.
+_LONGEST_NAME = 24
 _ALL = "all_cohorts"
 
 
@@ -127,7 +129,7 @@ def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
         zorder=3,
         label=labels.label("chart.limit", lang),
     )
-    ax.set_yticks(places, [str(name) for name in shown["customer_id"]])
+    ax.set_yticks(places, [labels.shortened(str(name), _LONGEST_NAME) for name in shown["customer_id"]])
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.grid(visible=False, axis="y")

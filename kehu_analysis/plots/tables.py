@@ -55,7 +55,8 @@ def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", row
     Returns
     -------
     str
-        A ``<table class="finding-table">`` in a ``<div class="table-scroll">``; every text is escaped.
+        A ``<table class="finding-table">`` in a ``<div class="table-scroll">``; every text is escaped, and one of
+        unusual length is cut (the workbook has it whole).
 
     Examples
     --------
@@ -68,7 +69,7 @@ def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", row
     kinds = ["number" if unit in NUMBER_UNITS else "date" if unit == "date" else "words" for unit in units]
     headings = [labels.column_label(str(column), lang, currency=currency) for column in table.columns]
     shown = [
-        [(cell_text(value, unit, lang), kind) for value, unit, kind in zip(row, units, kinds, strict=True)]
+        [(_shown(value, unit, lang), kind) for value, unit, kind in zip(row, units, kinds, strict=True)]
         for row in islice(table.itertuples(index=False, name=None), max(rows, 0))
     ]
     return _template().render(
@@ -113,6 +114,12 @@ def cell_text(value: Any, unit: str, lang: str = "zh") -> str:
     if isinstance(value, Decimal):
         value = float(value)
     return labels.format_value(value, unit, lang)
+
+
+def _shown(value: Any, unit: str, lang: str) -> str:
+    # A customer's number may be of any length; sentences stand in columns of another unit.
+    text = cell_text(value, unit, lang)
+    return labels.shortened(text) if unit == "text" else text
 
 
 def _caption(shown: int, total: int, lang: str) -> str:

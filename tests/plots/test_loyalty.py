@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from io import BytesIO
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -72,6 +73,25 @@ def test_overdue_customers_show_silence_against_rhythm():
     shown = finding.table.head(2)
     assert np.allclose(usual, shown["usual_interval_days"])
     assert np.allclose(limit, shown["limit_days"])
+
+
+def test_any_name_of_a_customer_can_be_drawn():
+    names = ["x" * 5000, "$$\\frac{1}{2}$$", "two\nlines"]
+    logs = np.log([[7.0, 8.0, 9.0]] * 3)
+    frame = pd.DataFrame(
+        {
+            "customer_id": names,
+            "last_purchase": AS_OF - timedelta(days=50),
+            "n_intervals": 3,
+            "sum_log_interval_days": logs.sum(axis=1),
+            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
+            "mean_amount": [30.0, 20.0, 10.0],
+        }
+    )
+    ax = plots.overdue_customers(overdue_customers(frame, as_of=AS_OF))
+    shown = [text.get_text() for text in ax.get_yticklabels()]
+    assert shown == ["x" * 24 + "…", names[1], "two lines"]
+    ax.figure.savefig(BytesIO())  # what reads as mathematics would fail only here
 
 
 def test_nobody_overdue_is_an_empty_chart_not_an_error():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ from kehu_analysis.errors import DataError, RunError
 FORMAT = 2
 ACCOUNT = "account.json"
 _LONGEST_GAP = 31
+_NO_SPACE = os.strerror(errno.ENOSPC)
 Progress = Callable[[str], None]
 
 
@@ -89,6 +92,8 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
     except OSError as error:
         raise RunError("cannot_write", path=cache, reason=error.strerror or error) from error
     except duckdb.Error as error:
+        if _NO_SPACE in str(error):
+            raise RunError("cannot_write", path=cache, reason=_NO_SPACE) from error
         raise DataError("snapshot_failed", name=name, reason=str(error).splitlines()[0]) from error
     return folder
 

@@ -111,7 +111,7 @@ def staging(out: Path) -> Iterator[Path]:
             _keep_for_reading(building, failed, error)
             raise
     except OSError as error:
-        raise RunError("cannot_write", path=out, reason=error.strerror or error) from error
+        raise RunError("cannot_write", path=error.filename or out, reason=error.strerror or error) from error
     finally:
         lock.release()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import nbformat.reader
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -118,7 +119,10 @@ def execute_chapter(
 
 def _forget_paths(output: Path) -> None:
     # papermill writes absolute paths of this machine into the notebook; they concern nobody who reads it.
-    notebook = nbformat.read(output, as_version=4)
+    try:
+        notebook = nbformat.read(output, as_version=4)
+    except nbformat.reader.NotJSONError:
+        return  # the disk was full; that is told by the error under way
     for name in ("input_path", "output_path", "environment_variables"):
         notebook.metadata.get("papermill", {}).pop(name, None)
     nbformat.write(notebook, output)

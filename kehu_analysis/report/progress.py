@@ -43,7 +43,8 @@ class Progress:
 
     def begin(self, notebooks: Sequence[Path]) -> None:
         """Count the cells that are to be run."""
-        n_cells = sum(
+        # One more for each: that of the parameters, which papermill adds.
+        n_cells = len(notebooks) + sum(
             cell.cell_type == "code" for path in notebooks for cell in nbformat.read(path, as_version=4).cells
         )
         if not (self._quiet or self._lines):
@@ -87,6 +88,7 @@ class Progress:
             self._bar.set_description_str(" + ".join(self._running))
 
     def _say(self, code: str, **values: str) -> None:
-        if self._lines and not self._quiet:
+        # A terminal has the bar, once there is one.
+        if self._bar is None and not self._quiet:
             sys.stderr.write(labels.render(f"ui.{code}", self._lang, **values) + "\n")
             sys.stderr.flush()

@@ -15,6 +15,8 @@ The words stand in ``labels.toml`` under ``error.<code>``, in Chinese and Englis
 
 from __future__ import annotations
 
+import errno
+
 from kehu_analysis import labels
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "ModelError",
     "RunError",
     "UsageError",
+    "reason_of",
 ]
 
 
@@ -92,3 +95,17 @@ class ConvergenceError(ModelError):
 
 class RunError(KehuError):
     """A notebook, a kernel, the disk or another run stood in the way."""
+
+
+def reason_of(error: Exception) -> object:
+    """Return why the system refused something, as a detail of a message: in words of ours for what is frequent.
+
+    Examples
+    --------
+    >>> print(RunError("cannot_write", path="x", reason=reason_of(OSError(errno.ENOSPC, "?"))).message())
+    x cannot be written (the disk is full). Check permissions and disk space, or choose another place with --out.
+    """
+    code = f"system.{errno.errorcode.get(getattr(error, 'errno', None) or 0)}"
+    if labels.has(code):
+        return labels.Phrase(code)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

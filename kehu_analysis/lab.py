@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kehu_analysis.data.dataset import project_folder
-from kehu_analysis.errors import RunError, UsageError
+from kehu_analysis.errors import RunError, UsageError, reason_of
 from kehu_analysis.plots.theme import font_file
 
 _LOCALES = {"zh": "zh_CN", "en": "default"}
@@ -71,7 +71,7 @@ def ensure_chinese_font() -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(font_file(), copy)
     except OSError as error:
-        raise RunError("cannot_write", path=copy, reason=error.strerror or type(error).__name__) from error
+        raise RunError("cannot_write", path=copy, reason=reason_of(error)) from error
     if refresh := shutil.which("fc-cache"):
         subprocess.run([refresh, str(folder)], check=False, capture_output=True)
     return copy

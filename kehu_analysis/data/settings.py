@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from kehu_analysis.data.schema import contract
-from kehu_analysis.errors import DataError
+from kehu_analysis.errors import DataError, reason_of
 from kehu_analysis.labels import Phrase
 
 FILE_NAME = "dataset.toml"
@@ -154,7 +154,7 @@ def read_settings(folder: Path) -> DatasetSettings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError("settings_not_toml", path=path, reason=error) from error
     except OSError as error:
-        raise DataError("unreadable_file", path=path, reason=error.strerror or error) from error
+        raise DataError("unreadable_file", path=path, reason=reason_of(error)) from error
     except ValidationError as error:
         raise DataError(
             "settings_wrong", path=path, faults=[describe_fault(found) for found in error.errors()]

@@ -24,7 +24,7 @@ from kehu_analysis.data.sources import find_files, open_file
 from kehu_analysis.data.validate import classify, map_columns
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.engine.duckdb import identifier, quoted
-from kehu_analysis.errors import DataError, RunError
+from kehu_analysis.errors import DataError, RunError, reason_of
 
 #: Raised when the snapshot's form changes, so that old ones are not read.
 FORMAT = 2
@@ -79,7 +79,7 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
         progress("hash")
         digest = content_hash([path for paths in files.values() for path in paths], settings)
     except OSError as error:
-        raise DataError("unreadable_file", path=error.filename or root, reason=error.strerror or error) from error
+        raise DataError("unreadable_file", path=error.filename or root, reason=reason_of(error)) from error
     folder = cache / f"{name}-{digest[:16]}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -90,10 +90,10 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
                     shutil.rmtree(folder, ignore_errors=True)
                     finished.replace(folder)
     except OSError as error:
-        raise RunError("cannot_write", path=cache, reason=error.strerror or error) from error
+        raise RunError("cannot_write", path=cache, reason=reason_of(error)) from error
     except duckdb.Error as error:
         if _NO_SPACE in str(error):
-            raise RunError("cannot_write", path=cache, reason=_NO_SPACE) from error
+            raise RunError("cannot_write", path=cache, reason=reason_of(OSError(errno.ENOSPC, _NO_SPACE))) from error
         raise DataError("snapshot_failed", name=name, reason=str(error).splitlines()[0]) from error
     return folder
 

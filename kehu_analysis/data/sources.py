@@ -14,7 +14,7 @@ from kehu_analysis.data.delimited import FILE, ROW, distinct, open_delimited
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
-from kehu_analysis.errors import DataError
+from kehu_analysis.errors import DataError, reason_of
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
@@ -118,7 +118,7 @@ def open_file(
     except duckdb.Error as error:
         raise DataError("unreadable_file", path=shown, reason=str(error).splitlines()[0]) from error
     except OSError as error:
-        raise DataError("unreadable_file", path=shown, reason=error.strerror or error) from error
+        raise DataError("unreadable_file", path=shown, reason=reason_of(error)) from error
 
 
 def _open_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from kehu_analysis.errors import KehuError, RunError, UsageError
+from kehu_analysis.errors import KehuError, RunError, UsageError, reason_of
 
 MANIFEST = "manifest.json"
 MADE_BY = "kehu_analysis"
@@ -48,7 +48,7 @@ def target_of(out: Path) -> Path:
         if not found.name or Path.cwd().is_relative_to(found):
             raise UsageError("out_is_no_name", path=out)
     except (OSError, RuntimeError) as error:  # in a folder that is gone, or round in circles
-        raise RunError("cannot_write", path=out, reason=getattr(error, "strerror", None) or error) from error
+        raise RunError("cannot_write", path=out, reason=reason_of(error)) from error
     return found
 
 
@@ -63,11 +63,11 @@ def check_target(out: Path) -> None:
         ``out`` cannot be looked at.
     """
     try:
-        if out.is_file():
+        if out.exists() and not out.is_dir():  # a device, too
             raise UsageError("out_is_file", path=out)
         names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     except OSError as error:
-        raise RunError("cannot_write", path=out, reason=error.strerror or error) from error
+        raise RunError("cannot_write", path=out, reason=reason_of(error)) from error
     if not names:
         return
     if not is_report(out):
@@ -98,7 +98,7 @@ def staging(out: Path) -> Iterator[Path]:
     except Timeout as error:
         raise RunError("already_running", path=out) from error
     except OSError as error:
-        raise RunError("cannot_write", path=out.parent, reason=error.strerror or error) from error
+        raise RunError("cannot_write", path=out.parent, reason=reason_of(error)) from error
     try:
         _clear_up_after_a_killed_run(out)
         building = out.parent / f".{out.name}.building-{uuid4().hex[:8]}"
@@ -111,7 +111,7 @@ def staging(out: Path) -> Iterator[Path]:
             _keep_for_reading(building, failed, error)
             raise
     except OSError as error:
-        raise RunError("cannot_write", path=error.filename or out, reason=error.strerror or error) from error
+        raise RunError("cannot_write", path=error.filename or out, reason=reason_of(error)) from error
     finally:
         lock.release()
 

@@ -146,7 +146,7 @@ def test_a_source_that_cannot_be_read(check, folder, monkeypatch):
     with pytest.raises(DataError) as error:
         open_dataset(folder)
     assert error.value.code == "unreadable_file"
-    assert "Permission denied" in error.value.message("zh")
+    assert "没有权限" in error.value.message("zh")
 
 
 @pytest.mark.parametrize("path", ["/no/such/folder", "/dev/null", "x" * 5000, "\0"])

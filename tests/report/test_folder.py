@@ -1,5 +1,7 @@
 """How a report is put in place: whole, and without harm to what others keep there."""
 
+import os
+
 import pytest
 
 from kehu_analysis.errors import RunError, UsageError
@@ -56,3 +58,10 @@ def test_a_place_that_cannot_be_looked_at(tmp_path):
     (tmp_path / "round").symlink_to(tmp_path / "round")
     with pytest.raises((RunError, UsageError)), staging(target_of(tmp_path / "round")):
         pass
+
+
+def test_what_is_neither_file_nor_folder_is_left_alone(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="is a file"), staging(tmp_path / "pipe"):
+        pass
+    assert (tmp_path / "pipe").is_fifo()

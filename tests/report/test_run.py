@@ -340,7 +340,9 @@ pathlib.Path({str(noted)!r}).write_text(str(os.getpid()))
 time.sleep(100)"""
     options = ["--out", tiny.out, "--notebooks", tiny(cell)]
     command = [sys.executable, "-m", "kehu_analysis.cli", "report", tiny.data, *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c
+    ) as run:
         assert wait_until(lambda: noted.is_file() and noted.read_text())
         if number == "SIGINT":  # Ctrl-C reaches every process of a terminal
             os.killpg(run.pid, signal.SIGINT)
@@ -353,6 +355,11 @@ time.sleep(100)"""
     assert not tiny.out.exists()
     if number != "SIGKILL":
         assert not list(tmp_path.glob(".out.building-*"))
+
+
+def hear_ctrl_c():
+    # What runs these tests in the background may have had it ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(is_so, seconds=60):

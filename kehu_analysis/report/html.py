@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from kehu_analysis import labels
 from kehu_analysis.plots import theme
@@ -115,7 +115,6 @@ def render_page(chapters: Sequence[Chapter], *, page: Page) -> str:
     """
     values: dict[str, Any] = {
         "page": page,
-        "language_code": _LANGUAGE_CODES[page.lang],
         "chapters": [chapter_body(chapter.notebook, chapter.name, page.lang) for chapter in chapters],
         "period": labels.render(
             "ui.report_period",
@@ -126,9 +125,31 @@ def render_page(chapters: Sequence[Chapter], *, page: Page) -> str:
         ),
         "words": {code: labels.label(f"ui.{code}", page.lang) for code in _WORDS},
         "interval": lambda text: labels.render("ui.key_figure_interval", page.lang, interval=text),
-        "font_family": FAMILY,
     }
-    template = _environment().get_template("page.html.j2")
+    return fill_template("page.html.j2", values, lang=page.lang)
+
+
+def fill_template(name: str, values: Mapping[str, Any], *, lang: str, package: str = "kehu_analysis.report") -> str:
+    """Fill a template of a page that stands on ``layout.html.j2``, and embed the font that its characters need.
+
+    Parameters
+    ----------
+    name
+        A template among those of ``package``.
+    values
+        What the template names; every text is escaped.
+    lang
+        ``"zh"`` or ``"en"``.
+    package
+        The package in whose folder ``templates`` the template lies; the layout is always the report's.
+
+    Returns
+    -------
+    str
+        A complete HTML document without a network address.
+    """
+    values = {**values, "language_code": _LANGUAGE_CODES[lang], "font_family": FAMILY}
+    template = _environment(package).get_template(name)
     # The font can only be cut once all the page's characters are known.
     characters = "".join(sorted(set(html.unescape(template.render(font_face="", **values)))))
     text = template.render(font_face=font_face(characters, theme.font_file()), **values)
@@ -137,9 +158,9 @@ def render_page(chapters: Sequence[Chapter], *, page: Page) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     return Environment(
-        loader=PackageLoader("kehu_analysis.report"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("kehu_analysis.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -12,8 +12,8 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from kehu_analysis.data import default_cache
 from kehu_analysis.errors import RunError
+from kehu_analysis.font import font_file
 from kehu_analysis.lab import has_chinese_font
-from kehu_analysis.plots.theme import font_file
 from kehu_analysis.workbook.execute import KERNEL, notebook_path
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.errors import RunError, UsageError, reason_of
-from kehu_analysis.plots.theme import font_file
+from kehu_analysis.font import font_file
 
 _LOCALES = {"zh": "zh_CN", "en": "default"}
 _CONFIG_VARIABLE = "JUPYTER_CONFIG_PATH"

@@ -12,7 +12,7 @@ import pytest
 
 from kehu_analysis import lab
 from kehu_analysis.errors import RunError, UsageError
-from kehu_analysis.plots.theme import font_file
+from kehu_analysis.font import font_file
 
 
 @pytest.mark.parametrize(("lang", "locale"), [("zh", "zh_CN"), ("en", "default")])

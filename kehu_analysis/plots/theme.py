@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -14,22 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from kehu_analysis import labels
+from kehu_analysis.font import font_file
 
 #: Readable in print and by colour-blind readers: blue, orange, green, red, grey, light blue.
 PALETTE = ("#2f5d8a", "#d98032", "#4f8f5b", "#b5483f", "#8a8f98", "#7fb2d9")
 FONT_FAMILY = "Noto Sans SC"
-
-
-@cache
-def font_file() -> Path:
-    """Return the path of the Chinese font that ships with the environment (Noto Sans SC, OFL)."""
-    # The package that carries the font changes matplotlib when imported; only its file is wanted.
-    spec = find_spec("zhplot")
-    folders = spec.submodule_search_locations if spec else None
-    found = [path for folder in folders or () for path in Path(folder).rglob("NotoSansSC*.ttf")]
-    if not found:
-        raise FileNotFoundError("NotoSansSC-Regular.ttf is missing: install the package zhplot")
-    return found[0]
 
 
 @cache

@@ -31,7 +31,7 @@ def font_face(characters: str, font: Path) -> str:
 
     Examples
     --------
-    >>> from kehu_analysis.plots.theme import font_file
+    >>> from kehu_analysis.font import font_file
     >>> font_face("客户", font_file()).startswith("@font-face{font-family:'Kehu Sans'")
     True
     """

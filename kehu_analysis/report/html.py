@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-
 from kehu_analysis import labels
-from kehu_analysis.plots import theme
 from kehu_analysis.report.cells import chapter_body
-from kehu_analysis.report.font import FAMILY, font_face
+from kehu_analysis.report.layout import fill_template
 
-_LANGUAGE_CODES = {"zh": "zh-CN", "en": "en"}
 _WORDS = ("contents", "key_figures", "not_run_analyses", "not_run_lead", "preview", "provenance", "to_top")
 
 
@@ -127,42 +121,3 @@ def render_page(chapters: Sequence[Chapter], *, page: Page) -> str:
         "interval": lambda text: labels.render("ui.key_figure_interval", page.lang, interval=text),
     }
     return fill_template("page.html.j2", values, lang=page.lang)
-
-
-def fill_template(name: str, values: Mapping[str, Any], *, lang: str, package: str = "kehu_analysis.report") -> str:
-    """Fill a template of a page that stands on ``layout.html.j2``, and embed the font that its characters need.
-
-    Parameters
-    ----------
-    name
-        A template among those of ``package``.
-    values
-        What the template names; every text is escaped.
-    lang
-        ``"zh"`` or ``"en"``.
-    package
-        The package in whose folder ``templates`` the template lies; the layout is always the report's.
-
-    Returns
-    -------
-    str
-        A complete HTML document without a network address.
-    """
-    values = {**values, "language_code": _LANGUAGE_CODES[lang], "font_family": FAMILY}
-    template = _environment(package).get_template(name)
-    # The font can only be cut once all the page's characters are known.
-    characters = "".join(sorted(set(html.unescape(template.render(font_face="", **values)))))
-    text = template.render(font_face=font_face(characters, theme.font_file()), **values)
-    # A customer's name may read like a network address; mail programs and viewers would make a link of it.
-    return text.replace("://", "&#58;//")
-
-
-@cache
-def _environment(package: str) -> Environment:
-    return Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("kehu_analysis.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -6,7 +6,7 @@ import io
 
 from fontTools.ttLib import TTFont
 
-from kehu_analysis.plots.theme import font_file
+from kehu_analysis.font import font_file
 from kehu_analysis.report.font import font_face, subset_woff2
 
 

@@ -57,6 +57,42 @@ def check(data: Path, lang: str) -> None:
     click.echo(labels.render("ui.check_done", lang, quarters=listed))
 
 
+@commands.command(help=_help("template"))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_lang_option
+def template(folder: Path, lang: str) -> None:
+    """Write blank Excel templates of all tables."""
+    from kehu_analysis.intake.template import write_templates
+
+    written = write_templates(folder, lang=lang)
+    _tell(labels.render("ui.template_done", lang, n=len(written), path=folder))
+
+
+@commands.command("import", help=_help("import"))
+@click.argument("variable", metavar="VARIABLE")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--table", "tables", multiple=True, metavar="TABLE=NAME", help=_help("table"))
+@click.option("--query", "queries", multiple=True, metavar="TABLE=FILE", help=_help("query"))
+@_lang_option
+def import_(variable: str, folder: Path, tables: tuple[str, ...], queries: tuple[str, ...], lang: str) -> None:
+    """Import tables from a database."""
+    # Here and not above: SQLAlchemy and its drivers take a while to import.
+    from kehu_analysis.data.database import import_tables
+    from kehu_analysis.data.database_address import read_address
+    from kehu_analysis.intake.importing import RowsProgress, import_lines, read_pairs
+
+    address = read_address(variable)
+    named, asked = read_pairs("--table", tables), read_pairs("--query", queries)
+    progress = RowsProgress(lang)
+    try:
+        with _ending_in_order():
+            imported = import_tables(address, folder, tables=named, queries=asked, progress=progress)
+    finally:
+        progress.close()
+    for line in import_lines(imported, folder, lang):
+        _tell(line)
+
+
 @commands.command(help=_help("report"))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--quarter", default="", metavar="2026Q3", help=_help("quarter"))

@@ -1,0 +1,151 @@
+"""What a check found, in words: the lines of the terminal, and the texts that the page shares."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from kehu_analysis import labels
+from kehu_analysis.data import Dataset, contract
+
+#: Failures on the terminal; the page has them all.
+MAX_FAILURES = 20
+MENDED = "-mended.xlsx"
+_LONGEST_VALUE = 80
+
+
+def account_lines(dataset: Dataset, lang: str) -> list[str]:
+    """Say what became of every line that was read, and then what was found, most serious first.
+
+    Parameters
+    ----------
+    dataset
+        As :func:`kehu_analysis.data.check_dataset` returns it.
+    lang
+        ``"zh"`` or ``"en"``.
+
+    Returns
+    -------
+    list of str
+        One text a line. What files hold does not steer a terminal (see :func:`printable`).
+
+    Examples
+    --------
+    >>> from kehu_analysis.data import check_dataset
+    >>> account_lines(check_dataset("data/cdnow"), "en")[1]
+    '  Accepted: 69,659 lines, 2,500,315.63 USD'
+    """
+    lines = [line for table in tables_read(dataset) for line in _table_lines(dataset, table, lang)]
+    failures = dataset.failures()
+    if len(failures):
+        lines.append(labels.label("ui.check_failures", lang))
+    lines += [f"  {failure_text(failure, lang)}" for failure in failures.head(MAX_FAILURES).itertuples()]
+    if len(failures) > MAX_FAILURES:
+        lines.append("  " + labels.render("ui.check_more_failures", lang, n=len(failures) - MAX_FAILURES))
+    return [printable(line) for line in lines]
+
+
+def _table_lines(dataset: Dataset, table: str, lang: str) -> list[str]:
+    account = dataset.account["tables"][table]
+    lines = [labels.render("ui.check_table", lang, table=table, files=", ".join(account["files"]))]
+    for row in dataset.line_classes(table).itertuples():
+        n_lines = labels.format_value(row.n_lines, "lines", lang)
+        amount = labels.format_value(row.amount, "currency", lang)
+        money = "" if labels.is_missing(row.amount) else f", {amount} {dataset.currency}"
+        name = class_words(str(row.line_class), str(row.reason), lang)
+        lines.append("  " + labels.render("ui.check_lines", lang, name=name, lines=n_lines) + money)
+    if account["unused_headers"]:
+        headers = ", ".join(map(shown, account["unused_headers"]))
+        lines.append("  " + labels.render("ui.check_unused", lang, headers=headers))
+    return lines
+
+
+def class_words(line_class: str, reason: str, lang: str) -> str:
+    """Return the name of a class of lines with its reason, where there are several.
+
+    Examples
+    --------
+    >>> class_words("rejected", "not_date", "en")
+    'Rejected (not a date)'
+    """
+    name = labels.label(f"value.{line_class}", lang)
+    # What is set apart has one reason, and says it in its name.
+    return f"{name} ({reason_words(reason, lang)})" if reason and line_class != "set_apart" else name
+
+
+def reason_words(code: str, lang: str) -> str:
+    """Return a reason in words; that of a dataset's own filter as it was written."""
+    return labels.format_value(code, "code", lang)
+
+
+def failure_text(failure: Any, lang: str) -> str:
+    """Return a row of :meth:`kehu_analysis.data.Dataset.failures` as one line."""
+    between = labels.label("ui.check_place_separator", lang)
+    parts = [
+        labels.render(
+            "ui.check_failure",
+            lang,
+            severity=labels.label(f"value.{failure.severity}", lang),
+            place=between.join(shown(part) for part in (failure.file or failure.table, failure.column) if part),
+            reason=reason_words(str(failure.reason), lang),
+            lines=labels.format_value(failure.n_lines, "lines", lang),
+        )
+    ]
+    if not labels.is_missing(failure.first_row):
+        parts.append(labels.render("ui.check_failure_row", lang, row=int(failure.first_row)))
+    if failure.example:
+        parts.append(labels.render("ui.check_failure_example", lang, example=shown(failure.example)))
+    if failure.period:
+        parts.append(str(failure.period))
+    return labels.label("ui.check_failure_separator", lang).join(parts)
+
+
+def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
+    """Say what an analyst does about what was found; ``workbook`` is where the rejected rows are."""
+    steps = []
+    if tables := rejected_tables(dataset):
+        names = labels.label("ui.list_separator", lang).join(f"{table}{MENDED}" for table in tables)
+        steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
+    if (dataset.failures()["severity"] == "warning").any():
+        steps.append(labels.label("ui.check_next_warnings", lang))
+    if any(account["unused_headers"] for account in dataset.account["tables"].values()):
+        steps.append(labels.label("ui.check_next_unused", lang))
+    return [printable(step) for step in steps]
+
+
+def tables_read(dataset: Dataset) -> list[str]:
+    """Return the tables that a dataset has, in the order of the contract."""
+    return [table for table in contract() if table in dataset.account["tables"]]
+
+
+def rejected_tables(dataset: Dataset) -> list[str]:
+    """Return the tables of which rows were rejected."""
+    classes = {table: dataset.account["tables"][table]["lines"] for table in tables_read(dataset)}
+    return [table for table, lines in classes.items() if any(line["line_class"] == "rejected" for line in lines)]
+
+
+def quarters_words(dataset: Dataset, lang: str) -> str:
+    """Say that a report can be made, and which quarters are complete."""
+    quarters: Sequence[object] = dataset.quarters()
+    listed = f"{quarters[0]} – {quarters[-1]}" if quarters else labels.label("ui.no_quarter", lang)
+    return labels.render("ui.check_done", lang, quarters=listed)
+
+
+def shown(value: object, longest: int = _LONGEST_VALUE) -> str:
+    """Return a value from a file on one line, cut where it is long: one value must not fill a screen.
+
+    Examples
+    --------
+    >>> shown("first" + chr(10) + "second", 8)
+    'first⏎se…'
+    """
+    text = printable(str(value).replace("\n", "⏎"))
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def printable(text: str) -> str:
+    """Return a text that steers neither a terminal nor the direction of writing."""
+    return "".join(
+        letter if letter == "\n" or not unicodedata.category(letter).startswith("C") else "\ufffd" for letter in text
+    )

@@ -174,7 +174,7 @@ def _failures(failures: pd.DataFrame, lang: str) -> dict[str, Any]:
     return _grid(_FAILURES, rows, lang, caption=_caption(len(rows), len(failures), lang))
 
 
-def _place(table: str, where: str, lang: str) -> str:
+def _place(table: object, where: object, lang: str) -> str:
     words = labels.label(f"table.{table}", lang)
     return f"{words}\n{shown(where, _LONGEST_CELL)}" if where else words
 

@@ -156,7 +156,11 @@ def _write_rows(
 def _places(names: Sequence[str], table: Table, headers: Mapping[str, str]) -> dict[str, set[int]]:
     """Return where each column of the contract, and each of the source's own, stands on the sheet."""
     found = {name: {place} for place, name in enumerate(names)}
-    by_column = {column: {names.index(name) for name in listed} for column, listed in table.candidates(names).items()}
+    by_column: dict[str, set[int]] = {}
+    for place, name in enumerate(names):
+        # One by one: files may call one column differently.
+        for column in table.candidates([name]):
+            by_column.setdefault(column, set()).add(place)
     for column, header in headers.items():
         by_column.setdefault(column, set()).update(found.get(header, ()))
     return found | by_column

@@ -15,7 +15,6 @@ import xlsxwriter
 
 from kehu_analysis import labels
 from kehu_analysis.data import Column, Table, contract
-from kehu_analysis.data.schema import flag_words
 from kehu_analysis.errors import RunError, UsageError, reason_of
 
 SUFFIX = ".xlsx"
@@ -160,8 +159,7 @@ def _choices(column: Column, lang: str) -> list[str]:
     """Return the values of which a column takes one; in a yes-or-no column the words of the language."""
     if column.kind != "flag":
         return list(column.choices)
-    words = ([word for word in flag_words(value) if len(word) > 1 or _is_chinese(word)] for value in (True, False))
-    return [next(word for word in said if _is_chinese(word) == (lang == "zh") and word.isalpha()) for said in words]
+    return [labels.label(f"value.{answer}", lang).lower() for answer in ("yes", "no")]
 
 
 def _write_template(table: Table, path: Path, lang: str) -> None:
@@ -205,13 +203,17 @@ def _rule(column: Column, lang: str) -> dict[str, Any] | None:
     if choices := _choices(column, lang):
         return {"validate": "list", "source": choices, "error_message": message}
     kind = "integer" if column.kind == "integer" else "decimal"
-    if column.minimum is not None and column.maximum is not None:
-        between = {"minimum": column.minimum, "maximum": column.maximum}
-        return {"validate": kind, "criteria": "between", **between, "error_message": message}
-    if column.minimum is not None:
-        return {"validate": kind, "criteria": ">=", "value": column.minimum, "error_message": message}
-    if column.maximum is not None:
-        return {"validate": kind, "criteria": "<=", "value": column.maximum, "error_message": message}
+    bounds = [bound if bound is None else f"{bound:.15g}" for bound in (column.minimum, column.maximum)]
+    rule = {"validate": kind, "error_message": message}
+    match bounds:
+        case [None, None]:
+            return None
+        case [minimum, None]:
+            return {**rule, "criteria": ">=", "value": minimum}
+        case [None, maximum]:
+            return {**rule, "criteria": "<=", "value": maximum}
+        case [minimum, maximum]:
+            return {**rule, "criteria": "between", "minimum": minimum, "maximum": maximum}
     return None
 
 

@@ -3,13 +3,16 @@ PYTHON ?= python3
 DATA ?= data/cdnow
 QUARTER ?=
 REPORT_LANG ?= zh
+LINES ?= 1000000,10000000
+REPEAT ?= 3
 
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup report test test-browser lab check lock notebooks clean help
+.PHONY: setup report test test-browser lab check lock lock-bench notebooks bench bench-data clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,10 +51,26 @@ lab: $(READY)  ## JupyterLab on notebooks/
 notebooks: $(READY)  ## run the notebooks again and store their text outputs
 	$(BIN)/python tests/notebooks/refresh.py
 
+bench: bench-data  ## speed and memory against plain SQL, pandas and other packages
+
+bench-data: $(READY) $(BENCH_VENV)/.ready  ## raw logs to snapshots and summaries: make bench-data [LINES=1000000,10000000 REPEAT=3]
+	$(BIN)/python -m benchmarks.data_speed --lines $(LINES) --repeat $(REPEAT)
+
+# What we are compared with lives apart: it needs packages that we do not.
+$(BENCH_VENV)/.ready: benchmarks/requirements.txt | $(BIN)/uv
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BENCH_VENV)
+	$(UV) pip install --quiet --python $(BENCH_VENV)/bin/python --requirement benchmarks/requirements.txt
+	@touch $@
+
 lock: $(BIN)/uv  ## renew requirements.lock
 	$(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
 	  --group dev pyproject.toml --output-file requirements.lock
 
-clean:  ## remove the environment and the reports
-	rm -rf $(VENV) reports
+lock-bench: $(BIN)/uv  ## renew benchmarks/requirements.txt; what we use too in the same versions
+	$(UV) pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
+	  --constraint requirements.lock benchmarks/requirements.in --output-file benchmarks/requirements.txt
+
+clean:  ## remove the environments, the reports and what benchmarks made
+	rm -rf $(VENV) $(BENCH_VENV) reports benchmarks/.data

@@ -77,7 +77,9 @@ def test_conda_environment_is_python_and_the_lock() -> None:
     assert entries == ["conda-forge", f"python={LOWEST_PYTHON}", "pip", "pip:", "-r requirements.lock"]
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "environment.yml", "pyproject.toml", "Makefile"])
+@pytest.mark.parametrize(
+    "file", ["requirements.lock", "environment.yml", "pyproject.toml", "Makefile", "benchmarks/requirements.txt"]
+)
 def test_no_registry_address(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host", text.replace("--no-emit-", ""))
@@ -93,11 +95,14 @@ def imported(folder: str) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
-    ours = sys.stdlib_module_names | {"kehu_analysis", "tests"}
+    ours = sys.stdlib_module_names | {"kehu_analysis", "tests", "benchmarks"}
     return {canonicalize_name(distributions.get(name, [name])[0]) for name in names - ours}
 
 
 def test_every_import_is_declared() -> None:
     run_time = {canonicalize_name(wanted.name) for wanted in DEPENDENCIES}
     assert imported("kehu_analysis") <= run_time
-    assert imported("tests") <= run_time | {canonicalize_name(wanted.name) for wanted in DEVELOPMENT}
+    for_development = run_time | {canonicalize_name(wanted.name) for wanted in DEVELOPMENT}
+    assert imported("tests") <= for_development
+    peers = re.findall(r"^[\w-]+", (ROOT / "benchmarks" / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    assert imported("benchmarks") <= for_development | set(peers)

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import traceback
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,13 +20,11 @@ from typing import Any, Never
 import click
 
 from kehu_analysis import labels
-from kehu_analysis.data import Dataset, check_dataset, default_cache, open_dataset
-from kehu_analysis.errors import KehuError, RunError, UsageError
-from kehu_analysis.workbook.parameters import CHAPTERS, read_assignments
+from kehu_analysis.data import check_dataset, default_cache, open_dataset
+from kehu_analysis.errors import DataError, KehuError, RunError, UsageError
+from kehu_analysis.intake.account import account_lines, next_steps, printable, quarters_words
 
-_RATHER_MANY = 20
 _INTERRUPTED = 128 + signal.SIGINT
-_LONGEST_VALUE = 80
 
 
 def _help(code: str) -> str:
@@ -47,14 +44,32 @@ def commands() -> None:
 
 @commands.command(help=_help("check"))
 @click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help=_help("check_out"))
 @_lang_option
-def check(data: Path, lang: str) -> None:
-    """Say what of the data is accepted and what is not, and why."""
-    _describe(check_dataset(data), lang)
-    dataset = open_dataset(data)  # raises where no report can be made of what was accepted
-    quarters = dataset.quarters()
-    listed = f"{quarters[0]} – {quarters[-1]}" if quarters else labels.label("ui.no_quarter", lang)
-    click.echo(labels.render("ui.check_done", lang, quarters=listed))
+def check(data: Path, out: Path | None, lang: str) -> None:
+    """Say what of the data is accepted and what is not, and why; write a page and the rejected rows."""
+    # Here and not above: what writes pages and workbooks takes a while to import.
+    from kehu_analysis.intake.results import refuse_place, results_folder, write_results
+
+    if out is not None:
+        refuse_place(out, data)
+    dataset = check_dataset(data)
+    for line in account_lines(dataset, lang):
+        _tell(line)
+    refusal = None
+    try:
+        open_dataset(dataset.snapshot)
+    except DataError as error:  # no report can be made of what was accepted
+        refusal = error
+    results = write_results(dataset, out or results_folder(dataset), lang=lang, refusal=refusal)
+    _tell(labels.render("ui.check_page_at", lang, path=results.page))
+    if results.workbook is not None:
+        _tell(labels.render("ui.check_rejected_at", lang, path=results.workbook))
+    for step in next_steps(dataset, lang, workbook=str(results.workbook)):
+        _tell(f"→ {step}")
+    if refusal is not None:
+        raise refusal
+    click.echo(quarters_words(dataset, lang))
 
 
 @commands.command(help=_help("template"))
@@ -86,7 +101,9 @@ def import_(variable: str, folder: Path, tables: tuple[str, ...], queries: tuple
     progress = RowsProgress(lang)
     try:
         with _ending_in_order():
-            imported = import_tables(address, folder, tables=named, queries=asked, progress=progress)
+            imported = import_tables(
+                address, folder, tables=named, queries=asked, progress=progress, count_first=progress.has_bar
+            )
     finally:
         progress.close()
     for line in import_lines(imported, folder, lang):
@@ -98,7 +115,7 @@ def import_(variable: str, folder: Path, tables: tuple[str, ...], queries: tuple
 @click.option("--quarter", default="", metavar="2026Q3", help=_help("quarter"))
 @_lang_option
 @click.option("--out", type=click.Path(path_type=Path), help=_help("out"))
-@click.option("--only", default="", metavar=",".join(CHAPTERS[:2]), help=_help("only"))
+@click.option("--only", default="", metavar="NAME,…", help=_help("only"))
 @click.option("-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE", help=_help("parameter"))
 @click.option("--preview", is_flag=True, help=_help("preview"))
 @click.option("--timeout", type=click.FloatRange(min=1), default=1800.0, show_default=True, help=_help("timeout"))
@@ -120,6 +137,7 @@ def report(
     # Here and not above: what draws and runs notebooks takes a second to import, `kehu check` needs none of it.
     from kehu_analysis.report.progress import Progress
     from kehu_analysis.report.run import make_report
+    from kehu_analysis.workbook.parameters import read_assignments
 
     with _ending_in_order():
         folder = make_report(
@@ -182,61 +200,9 @@ def _end(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
-def _describe(dataset: Dataset, lang: str) -> None:
-    for table, account in dataset.account["tables"].items():
-        files = ", ".join(account["files"])
-        _tell(labels.render("ui.check_table", lang, table=table, files=files))
-        for row in dataset.line_classes(table).itertuples():
-            told = row.reason and row.line_class != "set_apart"  # which has one reason, and says it in its name
-            reason = f" ({_reason(str(row.reason), lang)})" if told else ""
-            lines = labels.format_value(row.n_lines, "lines", lang)
-            amount = labels.format_value(row.amount, "currency", lang)
-            money = "" if labels.is_missing(row.amount) else f", {amount} {dataset.currency}"
-            name = labels.label(f"value.{row.line_class}", lang)
-            _tell("  " + labels.render("ui.check_lines", lang, name=name + reason, lines=lines) + money)
-        if account["unused_headers"]:
-            headers = ", ".join(map(_shown, account["unused_headers"]))
-            _tell("  " + labels.render("ui.check_unused", lang, headers=headers))
-    for row in dataset.warnings().itertuples():
-        _tell("! " + labels.render("ui.check_warning", lang, **_warning(row, lang)))
-    rejected = dataset.rejected()
-    for row in rejected.head(_RATHER_MANY).itertuples():
-        words = {"file": row.file, "row": row.row, "column": row.column, "value": _shown(row.value)}
-        _tell("  " + labels.render("ui.check_rejected", lang, reason=_reason(str(row.reason), lang), **words))
-    if len(rejected) > _RATHER_MANY:
-        path = dataset.snapshot / "rejected.parquet"
-        _tell("  " + labels.render("ui.check_more", lang, n=len(rejected) - _RATHER_MANY, path=path))
-
-
 def _tell(text: str) -> None:
     # Names of files and columns and the reasons of filters are the reader's own, and may hold anything.
-    click.echo(_printable(text))
-
-
-def _reason(code: str, lang: str) -> str:
-    return labels.format_value(code, "code", lang)
-
-
-def _warning(row: Any, lang: str) -> dict[str, object]:
-    return {
-        "table": row.table,
-        "column": row.column,
-        "reason": _reason(row.reason, lang),
-        "n": row.n_lines,
-        "example": _shown(row.example),
-    }
-
-
-def _shown(value: Any) -> str:
-    # What a file holds must not steer the terminal, and one long value must not fill it.
-    text = _printable(str(value).replace("\n", "⏎"))
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        letter if letter == "\n" or not unicodedata.category(letter).startswith("C") else "\ufffd" for letter in text
-    )
+    click.echo(printable(text))
 
 
 def _language(arguments: list[str]) -> str:
@@ -257,7 +223,7 @@ def _write_trace() -> Path:
 
 
 def _complain(error: KehuError, lang: str) -> Never:
-    click.echo(f"{labels.label('ui.error', lang)}{_printable(error.message(lang))}", err=True)
+    click.echo(f"{labels.label('ui.error', lang)}{printable(error.message(lang))}", err=True)
     sys.exit(error.exit_code)
 
 

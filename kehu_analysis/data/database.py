@@ -15,10 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 
-from kehu_analysis.data.database_address import Address
-from kehu_analysis.data.database_columns import GrowingTable
+from kehu_analysis.data.database_address import Address, cut_off
+from kehu_analysis.data.database_columns import GrowingTable, declared_type, readable
 from kehu_analysis.data.import_folder import filling, put_in_place
 from kehu_analysis.data.schema import contract
 from kehu_analysis.errors import DataError, UsageError, reason_of
@@ -34,8 +33,8 @@ _STATEMENT_PARTS = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|(;)", re.DOTALL
 )
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-#: Called with a table, the rows so far, and the rows that it has in all (None where that is not known).
-ImportProgress = Callable[[str, int, int | None], None]
+#: Called with a table, the rows that it has in all (None where they were not counted), and the rows so far.
+ImportProgress = Callable[[str, int | None, int], None]
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ def import_tables(
     tables: Mapping[str, str] | None = None,
     queries: Mapping[str, str | Path] | None = None,
     progress: ImportProgress | None = None,
+    count_first: bool = False,
 ) -> dict[str, ImportedTable]:
     """Copy tables of a database into a folder that can be opened as a dataset.
 
@@ -90,6 +90,8 @@ def import_tables(
         Table of the contract -> a file with one SELECT.
     progress
         Called while rows arrive.
+    count_first
+        Have a table's rows counted before they are read, so that ``progress`` learns how many there are.
 
     Returns
     -------
@@ -139,7 +141,12 @@ def import_tables(
                 result = None
             else:
                 continue
-            done[name] = _copy(where, connection, source, result, name, building, progress)
+            total = None
+            if count_first and source.counting is not None:
+                count = partial(connection.scalar, source.counting)
+                total = where.told(count, code="database_table", table=source.shown)
+            report = partial(progress or _silent, name, total)
+            done[name] = _copy(where, connection, source, result, building / f"{name}.parquet", report)
         if not done[_LOG].n_rows:
             raise DataError("import_no_rows", table=done[_LOG].source)
         put_in_place(building, Path(folder), _manifest(where, done, started))
@@ -204,7 +211,10 @@ def _table(connection: sa.Connection, inspector: sa.Inspector, text: str) -> _So
 
 
 def _has(inspector: sa.Inspector, name: str, schema: str | None) -> bool:
-    return inspector.has_table(name, schema=schema) or name in inspector.get_view_names(schema=schema)
+    try:
+        return inspector.has_table(name, schema=schema) or name in inspector.get_view_names(schema=schema)
+    except sa.exc.DBAPIError:  # no such schema, or none that this user may look into
+        return False
 
 
 def _names(inspector: sa.Inspector, schema: str | None) -> list[str]:
@@ -241,39 +251,11 @@ def _source(connection: sa.Connection, inspector: sa.Inspector, name: str, schem
     return _Source(
         statement=sa.select(*(readable(table.c[column["name"]], connection.dialect.name) for column in kept)),
         names=tuple(str(column["name"]) for column in kept),
-        declared=tuple(_declared(column["type"]) for column in kept),
+        declared=tuple(declared_type(column["type"]) for column in kept),
         shown=shown,
         left_out=tuple(str(name) for name in left_out),
         counting=sa.select(sa.func.count()).select_from(table),
     )
-
-
-def readable(column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:
-    """Return what to select of a column, so that its driver gives the value whole.
-
-    Drivers give most values as they are. Oracle's and SQL Server's lose the offset of a stamp, PostgreSQL writes its
-    money in the manner of the server's country, and MySQL gives bits as bytes.
-    """
-    kind = column.type
-    shown: sa.ColumnElement[Any] = sa.type_coerce(column, sa.types.NullType())
-    if dialect == "oracle" and isinstance(kind, oracle.TIMESTAMP) and (kind.timezone or kind.local_timezone):
-        shown = sa.func.to_char(column, sa.literal_column("'YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM'"))
-    elif dialect == "mssql" and isinstance(kind, mssql.DATETIMEOFFSET):
-        shown = sa.func.convert(sa.literal_column("varchar(34)"), column, sa.literal_column("121"))
-    elif dialect == "postgresql" and isinstance(kind, postgresql.MONEY):
-        shown = sa.cast(column, sa.Numeric())
-    elif dialect in ("mysql", "mariadb") and isinstance(kind, mysql.BIT):
-        shown = sa.cast(column, sa.BigInteger())
-    return shown.label(column.name)
-
-
-def _declared(kind: Any) -> pa.DataType | None:
-    if not isinstance(kind, sa.Numeric):
-        return None
-    precision, scale = kind.precision, kind.scale
-    if precision is None or not 0 <= (scale or 0) <= precision <= 38:
-        return pa.decimal128(18, 0)
-    return pa.decimal128(precision, scale or 0)
 
 
 # --- queries ----------------
@@ -305,9 +287,10 @@ def _ask(connection: sa.Connection, text: str, shown: str) -> tuple[_Source, sa.
         raise UsageError("query_no_select", path=shown)
     names = tuple(map(str, result.keys()))
     folded = [name.lower() for name in names]
-    for name in names:
-        if not name.strip() or name == "?column?" or folded.count(name.lower()) > 1:
-            raise UsageError("query_names", path=shown, column=name)
+    with cut_off(result):
+        for name in names:
+            if not name.strip() or name == "?column?" or folded.count(name.lower()) > 1:
+                raise UsageError("query_names", path=shown, column=name)
     return _Source(text, names, (None,) * len(names), shown), result
 
 
@@ -319,27 +302,26 @@ def _copy(
     connection: sa.Connection,
     source: _Source,
     result: sa.CursorResult[Any] | None,
-    name: str,
-    building: Path,
-    progress: ImportProgress | None,
+    path: Path,
+    report: Callable[[int], None],
 ) -> ImportedTable:
-    total = None
-    if progress is not None and source.counting is not None:
-        total = where.told(partial(connection.scalar, source.counting), code="database_table", table=source.shown)
     if result is None:
         ask = partial(connection.execute, source.statement, execution_options=_IN_CHUNKS)
         result = where.told(ask, code="database_table", table=source.shown)
-    table = GrowingTable(building / f"{name}.parquet", source.names, source.declared)
     fetch = partial(result.fetchmany, FETCHED_ROWS)
+    table = GrowingTable(path, source.names, source.declared)
     try:
-        while rows := where.told(fetch, code="database_table", table=source.shown):
-            table.add(rows)
-            if progress is not None:
-                progress(name, table.n_rows, total)
+        with cut_off(result):
+            while rows := where.told(fetch, code="database_table", table=source.shown):
+                table.add(rows)
+                report(table.n_rows)
         table.finish()
     finally:
         table.close()
-    result.close()
     if not table.n_rows:
-        (building / f"{name}.parquet").unlink()
+        path.unlink()
     return ImportedTable(source.shown, table.n_rows, source.left_out)
+
+
+def _silent(table: str, total: int | None, n_rows: int) -> None:
+    """Report no progress."""

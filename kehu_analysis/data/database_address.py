@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,7 +105,6 @@ class Address:
         try:
             yield connection
         except BaseException:
-            # Some drivers would first fetch all the rows that nobody wants any more.
             if not connection.closed:
                 connection.invalidate()
             raise
@@ -177,6 +176,19 @@ _READ_ONLY = {
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
     "oracle": "SET TRANSACTION READ ONLY",
 }
+
+
+@contextmanager
+def cut_off(result: sa.CursorResult[Any]) -> Iterator[None]:
+    """On an error, let go of a result without fetching the rows that nobody wants any more."""
+    try:
+        yield
+    except BaseException:
+        if (unread := getattr(result.cursor, "_result", None)) is not None:  # PyMySQL would fetch them all
+            unread.unbuffered_active = False
+        with suppress(Exception):  # the connection may be gone
+            result.close()
+        raise
 
 
 def read_address(variable: str) -> Address:

@@ -8,10 +8,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 
 #: Rows of a row group, and bytes from which on one is written with fewer.
 ROW_GROUP = 100_000
@@ -27,6 +30,41 @@ _SIMPLE: dict[type, pa.DataType] = {
     str: pa.string(),
     date: pa.date32(),
 }
+
+
+def readable(column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:
+    """Return what to select of a column, so that its driver gives the value whole.
+
+    Drivers give most values as they are. Oracle's and SQL Server's lose the offset of a stamp, PostgreSQL writes its
+    money in the manner of the server's country, and MySQL gives bits as bytes.
+    """
+    kind = column.type
+    shown: sa.ColumnElement[Any] = sa.type_coerce(column, sa.types.NullType())
+    if dialect == "oracle" and isinstance(kind, oracle.TIMESTAMP) and (kind.timezone or kind.local_timezone):
+        shown = sa.func.to_char(column, sa.literal_column("'YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM'"))
+    elif dialect == "mssql" and isinstance(kind, mssql.DATETIMEOFFSET):
+        shown = sa.func.convert(sa.literal_column("varchar(34)"), column, sa.literal_column("121"))
+    elif dialect == "postgresql" and isinstance(kind, postgresql.MONEY):
+        shown = sa.cast(column, sa.Numeric())
+    elif dialect in ("mysql", "mariadb") and isinstance(kind, mysql.BIT):
+        shown = sa.cast(column, sa.BigInteger())
+    return shown.label(column.name)
+
+
+def declared_type(kind: object) -> pa.DataType | None:
+    """Return the decimal type that a column is declared as; None where it is declared as anything else.
+
+    Examples
+    --------
+    >>> declared_type(sa.Numeric(12, 2)), declared_type(sa.Text())
+    (Decimal128Type(decimal128(12, 2)), None)
+    """
+    if not isinstance(kind, sa.Numeric):
+        return None
+    precision, scale = kind.precision, kind.scale
+    if precision is None or not 0 <= (scale or 0) <= precision <= _MOST_DIGITS:
+        return pa.decimal128(_USUAL_DIGITS, 0)
+    return pa.decimal128(precision, scale or 0)
 
 
 def column_array(values: Sequence[object], declared: pa.DataType | None = None) -> pa.Array:
@@ -57,7 +95,7 @@ def column_array(values: Sequence[object], declared: pa.DataType | None = None) 
     kinds = set(map(type, values)) - {NoneType}
     if not kinds:
         return pa.nulls(len(values))
-    if kinds == {Decimal, int} or (declared is not None and kinds <= {int, float, Decimal}):
+    if kinds == {Decimal, int} or (declared is not None and kinds != {Decimal} and kinds <= {int, float, Decimal}):
         values = [_decimal(value) for value in values]
         kinds = {Decimal}
     try:
@@ -67,8 +105,8 @@ def column_array(values: Sequence[object], declared: pa.DataType | None = None) 
             return _stamps(values)
         if len(kinds) == 1 and (simple := _SIMPLE.get(*kinds)) is not None:
             return pa.array(values, simple)
-    except (OverflowError, pa.ArrowInvalid):
-        pass  # too large for its type, or not a number
+    except (OverflowError, pa.ArrowInvalid, TypeError):
+        pass  # too large for its type, not a number, or (TypeError) an infinite decimal
     return pa.array([None if value is None else _text(value) for value in values], pa.string())
 
 

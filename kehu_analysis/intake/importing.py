@@ -45,20 +45,25 @@ class RowsProgress:
     ----------
     lang
         ``zh`` or ``en``.
+
+    Attributes
+    ----------
+    has_bar
+        Whether standard error is a terminal.
     """
 
     def __init__(self, lang: str) -> None:
         self._lang = lang
-        self._on_terminal = sys.stderr.isatty()
+        self.has_bar = sys.stderr.isatty()
         self._bar: tqdm[Any] | None = None
         self._table = ""
 
-    def __call__(self, table: str, n_rows: int, total: int | None) -> None:
+    def __call__(self, table: str, total: int | None, n_rows: int) -> None:
         """Say how many rows of a table have arrived."""
         if table != self._table:
             self.close()
             self._table = table
-            if self._on_terminal:
+            if self.has_bar:
                 unit = f" {labels.label('ui.import_rows', self._lang)}"
                 self._bar = tqdm(total=total, desc=table, unit=unit, unit_scale=True, file=sys.stderr, leave=False)
             else:

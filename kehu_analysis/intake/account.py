@@ -6,13 +6,16 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
 
 #: Failures on the terminal; the page has them all.
 MAX_FAILURES = 20
-MENDED = "-mended.xlsx"
 _LONGEST_VALUE = 80
+#: With the sheet behind it where the workbook has several.
+_MENDED = r"-mended(?:-\d+)?\.xlsx(?: \[.*\])?$"
 
 
 def account_lines(dataset: Dataset, lang: str) -> list[str]:
@@ -55,6 +58,8 @@ def _table_lines(dataset: Dataset, table: str, lang: str) -> list[str]:
         money = "" if labels.is_missing(row.amount) else f", {amount} {dataset.currency}"
         name = class_words(str(row.line_class), str(row.reason), lang)
         lines.append("  " + labels.render("ui.check_lines", lang, name=name, lines=n_lines) + money)
+    if sheets := account.get("sheets_passed_over"):
+        lines.append("  " + labels.render("ui.check_passed_over", lang, sheets=", ".join(map(shown, sheets))))
     if account["unused_headers"]:
         headers = ", ".join(map(shown, account["unused_headers"]))
         lines.append("  " + labels.render("ui.check_unused", lang, headers=headers))
@@ -104,9 +109,12 @@ def failure_text(failure: Any, lang: str) -> str:
 def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     """Say what an analyst does about what was found; ``workbook`` is where the rejected rows are."""
     steps = []
-    if tables := rejected_tables(dataset):
-        names = labels.label("ui.list_separator", lang).join(f"{table}{MENDED}" for table in tables)
+    between = labels.label("ui.list_separator", lang)
+    if tables := tables_to_mend(dataset):
+        names = between.join(mended_name(dataset, table) for table in tables)
         steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
+    if again := still_rejected(dataset):
+        steps.append(labels.render("ui.check_next_again", lang, files=between.join(map(shown, again))))
     if (dataset.failures()["severity"] == "warning").any():
         steps.append(labels.label("ui.check_next_warnings", lang))
     if any(account["unused_headers"] for account in dataset.account["tables"].values()):
@@ -119,10 +127,35 @@ def tables_read(dataset: Dataset) -> list[str]:
     return [table for table in contract() if table in dataset.account["tables"]]
 
 
-def rejected_tables(dataset: Dataset) -> list[str]:
-    """Return the tables of which rows were rejected."""
-    classes = {table: dataset.account["tables"][table]["lines"] for table in tables_read(dataset)}
-    return [table for table, lines in classes.items() if any(line["line_class"] == "rejected" for line in lines)]
+def tables_to_mend(dataset: Dataset) -> list[str]:
+    """Return the tables of which rows were rejected that no mended workbook has taken on yet."""
+    errors = _errors(dataset)
+    found = set(errors.loc[~is_mended(errors["file"]), "table"])
+    return [table for table in tables_read(dataset) if table in found]
+
+
+def still_rejected(dataset: Dataset) -> dict[str, int]:
+    """Return the mended workbooks of which rows were rejected again, and how many: they are mended where they are."""
+    errors = _errors(dataset)
+    counts = errors[is_mended(errors["file"])].groupby("file")["n_lines"].sum()
+    return {str(file): int(n_lines) for file, n_lines in counts.items()}
+
+
+def is_mended(files: pd.Series[str]) -> pd.Series[bool]:
+    """Tell which files are workbooks that were mended and put beside the sources, by their names."""
+    return files.str.contains(_MENDED, regex=True)
+
+
+def mended_name(dataset: Dataset, table: str) -> str:
+    """Return a name for the workbook of a table's mended rows that no earlier one has."""
+    taken = set(dataset.account["tables"][table]["files"])
+    names = (f"{table}-mended{ending}.xlsx" for ending in ("", *(f"-{number}" for number in range(2, len(taken) + 3))))
+    return next(name for name in names if name not in taken)
+
+
+def _errors(dataset: Dataset) -> pd.DataFrame:
+    failures = dataset.failures()
+    return failures[failures["severity"] == "error"]
 
 
 def quarters_words(dataset: Dataset, lang: str) -> str:

@@ -197,9 +197,11 @@ def _table(dataset: Dataset, table: str, lang: str) -> dict[str, Any]:
     account = dataset.account["tables"][table]
     rows = [[name, _meaning(table, name, lang), shown(header)] for name, header in account["columns"].items()]
     unused = labels.label("ui.list_separator", lang).join(map(shown, account["unused_headers"]))
+    sheets = labels.label("ui.list_separator", lang).join(map(shown, account.get("sheets_passed_over", ())))
     return {
         "title": _table_title(table, lang),
         "files": [shown(name, _LONGEST_CELL) for name in account["files"]],
+        "passed_over": labels.render("ui.check_passed_over", lang, sheets=sheets) if sheets else "",
         "columns": _grid(["column", "meaning", "header"], rows, lang),
         "unused": labels.render("ui.check_unused", lang, headers=unused) if unused else "",
     }
@@ -215,7 +217,7 @@ def _rejected(dataset: Dataset, lang: str) -> dict[str, Any]:
     rows = [
         [
             _place(row.table, row.file, lang),
-            str(row.row),
+            labels.format_value(row.row, "lines", lang),
             shown(row.column),
             shown(row.value, _LONGEST_CELL),
             reason_words(str(row.reason), lang),

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, Table, contract
-from kehu_analysis.intake.account import MENDED, reason_words, rejected_tables
+from kehu_analysis.intake.account import is_mended, mended_name, reason_words, shown, still_rejected, tables_to_mend
 
 #: Rows and columns of a sheet; Excel holds a header more.
 MAX_ROWS = 1_048_575
@@ -22,11 +22,12 @@ MAX_COLUMNS = 16_384
 MARK = "kehu_analysis rejected rows"
 #: What stands behind the source's own columns.
 _OWN = ("_file", "_row", "_column", "_reason")
+_WHOLE_LINE = "_line"
 _LONGEST_TEXT = 32_767
 _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different one
 _SAMPLE_ROWS = 200
 _WIDTHS = (9.0, 48.0)
-_STEPS = ("correct", "delete", "save", "check", "again")
+_STEPS = ("correct", "line", "delete", "save", "check", "again")
 _HEADER = {"font_color": "#ffffff", "bold": True, "border": 1, "border_color": "#dfe5ec", "num_format": "@"}
 _STYLES: dict[str, dict[str, object]] = {
     "header": {**_HEADER, "bg_color": "#2f5d8a"},
@@ -79,18 +80,19 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
     # Sheets are told and not kept: tables are read one after the other.
     introduction = book.add_worksheet(labels.label("ui.rejected_sheet", lang))
     remarks: list[str] = []
-    tables = rejected_tables(dataset)
-    for table in tables:
+    names = {table: mended_name(dataset, table) for table in tables_to_mend(dataset)}
+    for table in names:
         rows = dataset.rejected_rows(table)
+        rows = rows[~is_mended(rows["_file"])]
         remarks += _limits(table, rows, lang)
         headers = dataset.account["tables"][table]["columns"]
         _write_rows(book.add_worksheet(table), styles, rows, contract()[table], headers, lang)
-    _write_introduction(introduction, styles, tables, remarks, lang)
+    _write_introduction(introduction, styles, names, [*remarks, *_again(dataset, lang)], lang)
     book.close()
 
 
 def _write_introduction(
-    sheet: Any, styles: Mapping[str, Any], tables: Sequence[str], remarks: Sequence[str], lang: str
+    sheet: Any, styles: Mapping[str, Any], names: Mapping[str, str], remarks: Sequence[str], lang: str
 ) -> None:
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 28)
@@ -104,9 +106,18 @@ def _write_introduction(
     row += 1
     sheet.write_string(row, 0, labels.column_label("table", lang), styles["header"])
     sheet.write_string(row, 1, labels.label("ui.rejected_save_as", lang), styles["header"])
-    for place, table in enumerate(tables, start=row + 1):
+    for place, (table, name) in enumerate(names.items(), start=row + 1):
         sheet.write_string(place, 0, table, styles["words"])
-        sheet.write_string(place, 1, f"{table}{MENDED}", styles["words"])
+        sheet.write_string(place, 1, name, styles["words"])
+
+
+def _again(dataset: Dataset, lang: str) -> list[str]:
+    again = still_rejected(dataset)
+    if not again:
+        return []
+    files = labels.label("ui.list_separator", lang).join(map(shown, again))
+    n = labels.format_value(sum(again.values()), "lines", lang)
+    return [labels.render("ui.rejected_again", lang, files=files, n=n)]
 
 
 def _limits(table: str, rows: pd.DataFrame, lang: str) -> list[str]:
@@ -170,7 +181,8 @@ def _at_fault(column: str, places: Mapping[str, set[int]], values: Sequence[Any]
     """Return the cells to colour: in files that call a column differently, the one that the row has filled."""
     # A repeated key names all its columns.
     parts = [column] if column in places else column.split(", ")
-    found = set().union(*(places.get(part, set()) for part in parts))
+    # A line whose structure is broken has no column at fault; it stands whole in one of its own.
+    found = set().union(*(places.get(part or _WHOLE_LINE, set()) for part in parts))
     filled = {place for place in found if isinstance(values[place], str) and values[place]}
     return filled or found
 

@@ -14,7 +14,7 @@ from kehu_analysis.data import Dataset
 from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.errors import KehuError, RunError, UsageError, reason_of
 from kehu_analysis.intake import page, rejected
-from kehu_analysis.intake.account import printable, rejected_tables
+from kehu_analysis.intake.account import printable, tables_to_mend
 
 PAGE, WORKBOOK = "check.html", "rejected.xlsx"
 _HEAD_BYTES = 4096
@@ -76,7 +76,7 @@ def write_results(dataset: Dataset, folder: Path, *, lang: str, refusal: KehuErr
     RunError
         The place cannot be written.
     """
-    target = Results(folder / PAGE, folder / WORKBOOK if rejected_tables(dataset) else None)
+    target = Results(folder / PAGE, folder / WORKBOOK if tables_to_mend(dataset) else None)
     try:
         for path in (folder / PAGE, folder / WORKBOOK):
             if os.path.lexists(path) and not is_result(path):

@@ -20,7 +20,7 @@ from kehu_analysis.errors import RunError, UsageError, reason_of
 SUFFIX = ".xlsx"
 _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different one
 _LAST_ROW = 1_048_575
-_CJK_FIRST, _CJK_LAST = "\u3400", "\u9fff"
+_CJK = range(0x3400, 0xA000)
 _LONGEST_RULE_MESSAGE = 255  # Excel's limit
 _NUMBER_FORMATS = {"id": "@", "text": "@", "date": "yyyy-mm-dd", "month": "yyyy-mm", "money": "0.00", "integer": "0"}
 _EXAMPLES = {"id": "000123", "date": "2026-09-30", "month": "2026-09", "money": "1234.50"}
@@ -94,6 +94,11 @@ def write_templates(folder: Path, *, lang: str) -> list[Path]:
     return targets
 
 
+def sheet_name(table: Table, lang: str) -> str:
+    """Return what the sheet to fill is called; a sheet is recognised as its table by this name, too."""
+    return labels.label(f"table.{table.name}", lang) if lang == "zh" else table.name
+
+
 def fields(table: Table, lang: str) -> list[Field]:
     """Return a template's columns: in Chinese under the first Chinese header of each, in English under our names.
 
@@ -152,7 +157,7 @@ def example(table: Table, column: Column, lang: str) -> str:
 
 
 def _is_chinese(text: str) -> bool:
-    return any(_CJK_FIRST <= letter <= _CJK_LAST for letter in text)
+    return any(ord(letter) in _CJK for letter in text)
 
 
 def _choices(column: Column, lang: str) -> list[str]:
@@ -173,7 +178,7 @@ def _write_template(table: Table, path: Path, lang: str) -> None:
 
 
 def _write_sheet(book: Any, styles: Mapping[str, Any], table: Table, listed: Sequence[Field], lang: str) -> None:
-    sheet = book.add_worksheet(labels.label(f"table.{table.name}", lang))
+    sheet = book.add_worksheet(sheet_name(table, lang))
     sheet.set_row(0, 24)
     sheet.freeze_panes(1, 0)
     sheet.set_comments_author("")
@@ -226,7 +231,7 @@ def _write_explanations(book: Any, styles: Mapping[str, Any], table: Table, list
     sheet.write_string(0, 0, name, styles["title"])
     row = labels.label(f"contract_row.{table.name}", lang)
     lines = [
-        labels.render("ui.template_table", lang, sheet=name, row=row),
+        labels.render("ui.template_table", lang, sheet=sheet_name(table, lang), row=row),
         labels.label("ui.template_colours", lang),
         labels.render("ui.template_file", lang, file=f"{table.name}{SUFFIX}", part=f"{table.name}-2026-09{SUFFIX}"),
         labels.label("ui.template_check", lang),

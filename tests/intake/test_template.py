@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from kehu_analysis import labels
 from kehu_analysis.data import check_dataset, contract
 from kehu_analysis.errors import RunError, UsageError
-from kehu_analysis.intake.template import allowed, example, fields, write_templates
+from kehu_analysis.intake.template import allowed, example, fields, sheet_name, write_templates
 
 README = Path(__file__).parents[2] / "data" / "README.md"
 _NS = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -39,10 +39,9 @@ def test_every_header_is_recognised_as_its_column_and_no_other(tmp_path: Path, l
         of_contract = {column.name for name in found if (column := table.column(name))}
         assert of_contract == set(found)
         assert {column.name for column in table.columns if "*" not in column.name} <= set(found)
-        assert book.sheet_names == [
-            labels.label(f"table.{table.name}", lang),
-            labels.label("ui.template_sheet", lang),
-        ]
+        assert book.sheet_names == [sheet_name(table, lang), labels.label("ui.template_sheet", lang)]
+        assert [other for other, one in contract().items() if one.is_called(book.sheet_names[0])] == [table.name]
+        assert not any(one.is_called(book.sheet_names[1]) for one in contract().values())
         if lang == "zh":
             assert all(re.search(r"[\u4e00-\u9fff]", header) for header in headers)
 
@@ -77,10 +76,10 @@ def test_examples_are_accepted(tmp_path: Path, lang: str) -> None:
         header = ",".join(field.header for field in listed)
         row = ",".join(example(table, field.column, lang) for field in listed)
         (tmp_path / f"{table.name}.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
-    account = check_dataset(tmp_path, cache=tmp_path / "cache").account
+    dataset = check_dataset(tmp_path, cache=tmp_path / "cache")
     for table in contract():
-        assert [line["line_class"] for line in account["tables"][table]["lines"]] == ["accepted"], table
-    assert {warning["reason"] for warning in account["warnings"]} <= {"unknown_reference"}
+        assert dataset.line_classes(table)["line_class"].tolist() == ["accepted"], table
+    assert set(dataset.failures()["reason"]) <= {"unknown_reference"}
 
 
 @pytest.mark.parametrize(

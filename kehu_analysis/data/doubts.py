@@ -22,7 +22,7 @@ _MANY, _FEWEST_REPEATS = 0.10, 10
 _HALF, _ABOUT_HALF, _ENOUGH_LINES = 0.5, 0.45, 20
 #: Where most of the log repeats there is no rest to hold a period against.
 _MOST_OF_LOG = 0.8
-_ROUNDS = 4
+_ROUNDS = 20
 
 
 def log_doubts(days: pd.DataFrame, *, timezone: str) -> pd.DataFrame:
@@ -110,14 +110,15 @@ def _repeated_lines(log: pd.DataFrame) -> tuple[list[tuple[int, int, float]], li
     """Return the periods loaded twice, and the whole log where too many of its other lines repeat."""
     day, lines, repeats = (log[name].to_numpy() for name in ("day", "n_lines", "n_repeated"))
     candidates = _runs_of(_half_repeated(lines, repeats))
-    chosen: list[tuple[int, int]] = []
-    # What is usual is what the rest of the log does, and what the rest is depends on what is chosen.
+    chosen = candidates
+    # What is usual is what the rest of the log does, and what the rest is depends on what is chosen: begin with all
+    # that may be doubted, and give back to the rest what is no surprise beside it.
     for _ in range(_ROUNDS):
         rest = np.ones(len(day), dtype=bool)
         for begin, end in chosen:
             rest[begin:end] = False
         usual, spread = _usual_share(lines[rest], repeats[rest])
-        again = [run for run in candidates if _is_surprising(run, lines, repeats, usual, spread)]
+        again = [run for run in chosen if _is_surprising(run, lines, repeats, usual, spread)]
         if again == chosen:
             break
         chosen = again

@@ -26,10 +26,11 @@ _MOVES = 14
 def missing_weeks(days: pd.DataFrame, rest: NDArray[np.bool_]) -> list[tuple[int, int, float]]:
     r"""Answer: are there silences that the log's own rhythm does not explain?
 
-    Every silence (days without lines, or with a twentieth of the usual) has a surprise: the sum of
-    :math:`-\ln(1 - e)` over its days, where :math:`e` is the share of weeks in which that day of the week has sales,
-    in the half year before and after. In a log whose days are silent by chance alone the surprise is exponential with
-    mean 1; where the log's own silences are more surprising than that, their 90 % quantile is the scale.
+    Every silence (days without lines, or with a twentieth of the usual) has a surprise: with :math:`s` the sum of
+    :math:`-\ln(1 - e)` over its days, :math:`e` the share of weeks in which that day of the week has sales in the half
+    year before and after, and :math:`n` the days with sales there, it is :math:`n \ln(1 + s / n)`. In a log whose days
+    are silent by chance alone the surprise is exponential with mean 1; where the log's own silences are more surprising
+    than that, their 90 % quantile is the scale.
 
     Parameters
     ----------
@@ -80,10 +81,11 @@ class _Silence:
 
     def __init__(self, begin: int, end: int, sold: NDArray[np.bool_], rest: NDArray[np.bool_], *, trim: bool) -> None:
         self.begin, self.end = begin, end
-        chance = _chances(begin, end, sold, rest)
+        chance, n_around = _chances(begin, end, sold, rest)
         usual = chance.copy()
         chance[rest[begin:end]] = 0
-        self.surprise = float(-np.log1p(-chance).sum())
+        # The rhythm is known from so many days with sales: Gamma's prediction of none, (1 + s / n) to the power of -n.
+        self.surprise = n_around * math.log1p(float(-np.log1p(-chance).sum()) / n_around)
         self.n_expected = float(chance.sum())
         # A missing week of a Monday-to-Friday business begins on the Monday, after a holiday on the Tuesday; but a
         # shop that sells on holidays misses those too.
@@ -97,19 +99,19 @@ class _Silence:
         return round(float(lines[self.first : self.last + 1].sum()) / usual, 4)
 
 
-def _chances(begin: int, end: int, sold: NDArray[np.bool_], rest: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return for each silent day how likely a day of its weekday has sales around there."""
+def _chances(begin: int, end: int, sold: NDArray[np.bool_], rest: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
+    """Return for each silent day how likely a day of its weekday has sales around there, and from how many days."""
     reach = _RHYTHM_WEEKS * _WEEK
     around = np.r_[max(begin - reach, 0) : begin, end : min(end + reach, len(sold))]
     around = around[~rest[around]]
     if len(around) == 0:
-        return np.zeros(end - begin)
+        return np.zeros(end - begin), 1
     overall = sold[around].mean()
     with_sales = np.bincount(around % _WEEK, weights=sold[around], minlength=_WEEK)
     counted = np.bincount(around % _WEEK, minlength=_WEEK)
     # Few weeks around: each weekday is drawn to the mean of all by one week's weight.
     chance = np.minimum((with_sales + overall) / (counted + 1), _SUREST)
-    return np.asarray(chance[np.arange(begin, end) % _WEEK], dtype=np.float64)
+    return np.asarray(chance[np.arange(begin, end) % _WEEK], dtype=np.float64), max(int(with_sales.sum()), 1)
 
 
 def _nearly_silent(lines: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from kehu_analysis import labels
@@ -10,6 +11,11 @@ from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
 
 #: More bars than this show every second (third, …) name only.
 _MOST_TICKS = 12
+#: Colours of doubts, by code.
+_DOUBT_COLOURS = dict(zip(("loaded_twice", "missing_weeks", "power_of_ten", "level_shift"), PALETTE[1:5], strict=True))
+#: A name takes about so much of the width, and names of near doubts stand below each other.
+_NAME_WIDTH, _NAME_ROWS = 0.16, 4
+_HALF_WEEK = 3.5
 
 
 def data_quality(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
@@ -78,3 +84,54 @@ def quarter_sales(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     customers.set_ylabel(labels.column_label("n_active", lang), color=PALETTE[1])
     ax.set_title(finding.title(lang))
     return ax
+
+
+def log_doubts(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw weekly sales as a line, with the doubtful weeks shaded and named.
+
+    Parameters
+    ----------
+    finding
+        A ``log_doubts`` finding.
+    lang, ax
+        Language, and axes to draw on. The shades are the axes' patches, in order of time.
+    """
+    ax = draw_on(ax)
+    table = finding.table
+    ax.plot(table["week"], table["amount"], color=PALETTE[0], linewidth=1.4)
+    # Days since 1970, as matplotlib counts dates.
+    weeks = (pd.to_datetime(table["week"]) - pd.Timestamp("1970-01-01")).dt.days.astype("float64")
+    width = weeks.iloc[-1] - weeks.iloc[0]
+    # Where the last name of each row ends; a name goes to the first row with room.
+    ends = [weeks.iloc[0] - _HALF_WEEK] * _NAME_ROWS
+    runs = _doubtful_runs(table["doubt"])
+    for first, last, doubt in runs:
+        begin, end = float(weeks[first]) - _HALF_WEEK, float(weeks[last]) + _HALF_WEEK
+        ax.axvspan(begin, end, color=_DOUBT_COLOURS[doubt], alpha=0.3, linewidth=0)
+        row = next((row for row in range(_NAME_ROWS) if ends[row] <= begin), _NAME_ROWS - 1)
+        ends[row] = begin + _NAME_WIDTH * width
+        # At the right edge there is room on the left of the week only.
+        turned = ends[row] > weeks.iloc[-1]
+        ax.annotate(
+            labels.label(f"doubt.{doubt}", lang),
+            (end if turned else begin, 0.97 - 0.08 * row),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3 if turned else 3, 0),
+            textcoords="offset points",
+            ha="right" if turned else "left",
+            va="top",
+            color=_DOUBT_COLOURS[doubt],
+        )
+    if runs:  # room for the names above the line
+        ax.set_ylim(top=1.4 * max(table["amount"].max(), 1.0))
+    ax.yaxis.set_major_formatter(unit_formatter("currency", lang))
+    ax.set_ylabel(labels.column_label("amount", lang, currency=finding.currency))
+    ax.set_title(finding.title(lang))
+    return ax
+
+
+def _doubtful_runs(marks: pd.Series) -> list[tuple[int, int, str]]:
+    """Return first and last place of every run of weeks with one doubt."""
+    names = marks.fillna("").astype(str)
+    runs = names.groupby((names != names.shift()).cumsum())
+    return [(int(run.index[0]), int(run.index[-1]), str(run.iloc[0])) for _, run in runs if run.iloc[0]]

@@ -6,7 +6,7 @@ import pytest
 
 from kehu_analysis import plots
 from kehu_analysis.periods import Quarter
-from kehu_analysis.profiling import data_quality, quarter_sales
+from kehu_analysis.profiling import data_quality, log_doubts, quarter_sales
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,34 @@ def test_many_quarters_keep_the_name_of_the_last():
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert len(names) <= 12
     assert names[-1] == "2026Q2"
+
+
+@pytest.mark.parametrize(("lang", "missing", "shift"), [("zh", "缺漏", "水平突变"), ("en", "missing", "level shift")])
+def test_log_doubts(lang, missing, shift):
+    dates = pd.date_range("2025-01-06", "2025-12-28").date
+    days = pd.DataFrame({"date": dates, "n_lines": 1, "amount": 10.0})
+    found = pd.DataFrame(
+        [
+            ("missing_weeks", date(2025, 3, 3), date(2025, 3, 16)),
+            ("level_shift", date(2025, 12, 3), date(2025, 12, 28)),
+        ],
+        columns=["reason", "first_date", "last_date"],
+    )
+    ax = plots.log_doubts(log_doubts(days, found).in_currency("CNY"), lang=lang)
+    assert ax.lines[0].get_ydata().tolist() == [70] * 51
+    spans = [(patch.get_x(), patch.get_width()) for patch in ax.patches]
+    day = (date(2025, 3, 3) - date(1970, 1, 1)).days
+    assert spans == [(day - 3.5, 14), ((date(2025, 12, 1) - date(1970, 1, 1)).days - 3.5, 7)]
+    names = [(text.get_text(), text.get_ha()) for text in ax.texts]
+    # The last one has no room on its right.
+    assert names == [(missing, "left"), (shift, "right")]
+    assert ax.get_ylim()[1] > 90
+    ax.figure.canvas.draw()
+
+
+def test_a_log_without_doubts_is_a_line_alone():
+    days = pd.DataFrame({"date": [date(2026, 1, 5)], "n_lines": 1, "amount": 10.0})
+    ax = plots.log_doubts(log_doubts(days, pd.DataFrame(columns=["reason", "first_date", "last_date"])))
+    assert not ax.patches
+    assert not ax.texts
+    ax.figure.canvas.draw()

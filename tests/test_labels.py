@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from kehu_analysis import labels, open_dataset
 from kehu_analysis.clv import holdout_check, lifetime_value
+from kehu_analysis.data.doubts import log_doubts as doubts_of
 from kehu_analysis.loyalty import cohort_retention, overdue_customers
 from kehu_analysis.periods import Quarter
-from kehu_analysis.profiling import data_quality, quarter_sales
+from kehu_analysis.profiling import data_failures, data_quality, log_doubts, quarter_sales
 from kehu_analysis.segmentation import fallen_customers, grade_customers, grade_moves, rfm_profile, rfm_segments
 from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales
 
@@ -124,6 +125,8 @@ def findings(tmp_path_factory):
     quarter = Quarter.containing(as_of)
     made = [
         data_quality(dataset.line_classes(), dataset.log_facts()),
+        data_failures(dataset.failures()),
+        log_doubts(dataset.log_days(), doubts_of(dataset.log_days(), timezone=dataset.timezone)),
         quarter_sales(sales, quarter=quarter),
         *grades[:1],
         grade_moves(*grades),

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, open_dataset
+from kehu_analysis.data.doubts import log_doubts
 from kehu_analysis.errors import InsufficientDataError, ModelError, UsageError
 from kehu_analysis.finding import Finding
 from kehu_analysis.periods import Quarter
@@ -81,6 +82,10 @@ class Workbook:
         """Last day before a holdout of up to four quarters, at most half of the quarters there are."""
         n_quarters = sum(quarter <= self.quarter for quarter in self.dataset.quarters())
         return self.quarter.shifted(-min(4, max(1, n_quarters // 2))).last_day
+
+    def doubts(self) -> pd.DataFrame:
+        """Return the doubts about the log as a whole, with first and last day."""
+        return log_doubts(self.dataset.log_days(), timezone=self.dataset.timezone)
 
     def coming_quarters(self, n_quarters: int) -> list[int]:
         """Return the lengths in days of the quarters after the last day counted; of an unfinished one, the rest."""

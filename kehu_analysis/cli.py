@@ -53,6 +53,8 @@ def check(data: Path, out: Path | None, lang: str) -> None:
 
     if out is not None:
         refuse_place(out, data)
+    # A fault of the data as a whole ends the check here: columns that are not recognised are where a draft of
+    # dataset.toml helps.
     dataset = check_dataset(data)
     for line in account_lines(dataset, lang):
         _tell(line)
@@ -104,6 +106,9 @@ def import_(variable: str, folder: Path, tables: tuple[str, ...], queries: tuple
             imported = import_tables(
                 address, folder, tables=named, queries=asked, progress=progress, count_first=progress.has_bar
             )
+    except KeyboardInterrupt:
+        click.echo(labels.label("ui.import_stopped", lang), err=True)
+        sys.exit(_INTERRUPTED)
     finally:
         progress.close()
     for line in import_lines(imported, folder, lang):

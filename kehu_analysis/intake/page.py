@@ -195,7 +195,9 @@ def _doubt(failure: Any, lang: str) -> str:
 
 def _table(dataset: Dataset, table: str, lang: str) -> dict[str, Any]:
     account = dataset.account["tables"][table]
-    rows = [[name, _meaning(table, name, lang), shown(header)] for name, header in account["columns"].items()]
+    order = {column.name: place for place, column in enumerate(contract()[table].columns)}
+    headers = sorted(account["columns"].items(), key=lambda item: order.get(item[0], len(order)))
+    rows = [[name, _meaning(table, name, lang), shown(header)] for name, header in headers]
     unused = labels.label("ui.list_separator", lang).join(map(shown, account["unused_headers"]))
     sheets = labels.label("ui.list_separator", lang).join(map(shown, account.get("sheets_passed_over", ())))
     return {

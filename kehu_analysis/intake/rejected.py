@@ -27,7 +27,7 @@ _LONGEST_TEXT = 32_767
 _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different one
 _SAMPLE_ROWS = 200
 _WIDTHS = (9.0, 48.0)
-_STEPS = ("correct", "line", "delete", "save", "check", "again")
+_STEPS = ("correct", "delete", "save", "check", "again")
 _HEADER = {"font_color": "#ffffff", "bold": True, "border": 1, "border_color": "#dfe5ec", "num_format": "@"}
 _STYLES: dict[str, dict[str, object]] = {
     "header": {**_HEADER, "bg_color": "#2f5d8a"},
@@ -84,10 +84,15 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
     for table in names:
         rows = dataset.rejected_rows(table)
         rows = rows[~is_mended(rows["_file"])]
+        if _WHOLE_LINE in rows:
+            if rows[_WHOLE_LINE].isna().all():
+                rows = rows.drop(columns=_WHOLE_LINE)
+            else:
+                remarks.append(labels.label("ui.rejected_line", lang))
         remarks += _limits(table, rows, lang)
         headers = dataset.account["tables"][table]["columns"]
         _write_rows(book.add_worksheet(table), styles, rows, contract()[table], headers, lang)
-    _write_introduction(introduction, styles, names, [*remarks, *_again(dataset, lang)], lang)
+    _write_introduction(introduction, styles, names, list(dict.fromkeys([*remarks, *_again(dataset, lang)])), lang)
     book.close()
 
 

@@ -59,7 +59,8 @@ def test_a_sheet_for_each_table_behind_one_that_explains(dirty: Dataset, written
 def test_rows_are_the_source_s_own(dirty: Dataset, written: Path) -> None:
     expected = dirty.rejected_rows("transactions")
     header, *rows = rows_of(written, "transactions")
-    assert header == list(expected.columns)
+    # No line of these is broken: the column for such stays away.
+    assert header == [name for name in expected.columns if name != "_line"]
     assert header[-4:] == OWN
     for name in header[:-4]:
         place = header.index(name)

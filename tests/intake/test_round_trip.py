@@ -51,6 +51,8 @@ def test_mended_rows_take_the_place_of_the_rejected(
     )
     assert classes(before)[("accepted", "")] == 20
     write_rejected(before, tmp_path / "rejected.xlsx", lang=lang)
+    told = CalamineWorkbook.from_path(str(tmp_path / "rejected.xlsx")).get_sheet_by_index(0).to_python()
+    assert labels.label("ui.rejected_line", lang) in [row[0] for row in told]
 
     def change(header: list[str], row: list[Any]) -> list[Any]:
         cells = dict(zip(header, row, strict=True))

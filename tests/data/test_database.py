@@ -560,3 +560,13 @@ def test_a_terminal_has_a_bar(address, tmp_path, capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "transactions:" in shown
     assert "/2.00 [" in shown
+
+
+def test_ctrl_c_says_that_nothing_was_imported(address, kehu, tmp_path, monkeypatch):
+    def stop(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RowsProgress, "__call__", stop)
+    code, out, error = kehu(address, "KEHU_DATABASE", tmp_path / "data", "--lang", "en")
+    assert (code, out, error) == (130, "", "Stopped. Nothing was imported; earlier files are as they were.\n")
+    assert not (tmp_path / "data").exists()

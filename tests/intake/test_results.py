@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +120,9 @@ def test_templates_by_command(tmp_path: Path, kehu) -> None:
     assert (code, f"kehu check {tmp_path / 't'}" in said) == (0, True)
     assert kehu("template", tmp_path / "t")[0] == 2
     assert kehu("template")[0] == 2
+
+
+def test_a_check_does_not_wait_for_what_draws() -> None:
+    code = "import sys, kehu_analysis.cli, kehu_analysis.intake.results; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "False"

@@ -1,6 +1,7 @@
 """Doubts about a log: planted faults are found with their exact period, and life is not taken for a fault."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -289,3 +290,20 @@ def test_few_days_and_long_logs():
     zero = shop().assign(amount=0.0, median_amount=np.nan)
     assert found(zero) == []
     assert found(a_log(30 * noise(7300), start=date(2005, 1, 3))) == []
+
+
+@pytest.mark.parametrize("timezone", ["America/New_York", SHANGHAI])
+def test_the_cohort_that_ships_is_no_fault(timezone):
+    # New customers end in March 1997, and weekly lines fall to a third within a fortnight.
+    lines = pd.read_csv(Path(__file__).parents[2] / "data" / "cdnow" / "transactions.csv", parse_dates=["date"])
+    lines["repeated"] = lines.duplicated(["customer_id", "date", "amount", "quantity"])
+    by_day = lines.groupby(lines["date"].dt.date)
+    days = pd.DataFrame(
+        {
+            "n_lines": by_day.size(),
+            "n_repeated_lines": by_day["repeated"].sum(),
+            "amount": by_day["amount"].sum(),
+            "median_amount": lines[lines["amount"] > 0].groupby(lines["date"].dt.date)["amount"].median(),
+        }
+    )
+    assert found(days.reset_index(), timezone) == []

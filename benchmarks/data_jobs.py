@@ -30,15 +30,12 @@ def ours_from_log(phases: Phases, *, log: str, folder: str) -> Frames:
 
 
 def ours_from_snapshot(phases: Phases, *, snapshot: str) -> Frames:
-    """Make all summaries of a snapshot: first with the purchase days still to be made, then with them stored."""
+    """Make all summaries of a snapshot."""
     from kehu_analysis.data import check_dataset
 
     dataset = check_dataset(snapshot)
-    dataset.path("purchase_days").unlink(missing_ok=True)
     with phases("summaries"):
         frames = _our_summaries(dataset)
-    with phases("again"):
-        _our_summaries(dataset)
     return _comparable(frames)
 
 
@@ -51,7 +48,7 @@ def plain_from_log(phases: Phases, *, log: str, folder: str) -> Frames:
         with phases("snapshot"):
             plain_sql.write_snapshot(connection, Path(log), Path(folder))
         with phases("summaries"):
-            return plain_sql.summaries_of_snapshot(connection, Path(folder))
+            return plain_sql.summaries_of_snapshot(connection, Path(folder), use_stored_days=False)
 
 
 def plain_from_log_directly(phases: Phases, *, log: str) -> Frames:
@@ -63,11 +60,19 @@ def plain_from_log_directly(phases: Phases, *, log: str) -> Frames:
 
 
 def plain_from_snapshot(phases: Phases, *, snapshot: str) -> Frames:
-    """Make all summaries of our snapshot by plain SQL."""
+    """Make all summaries of our snapshot by plain SQL, from the purchase days that ours begin with too."""
     from benchmarks import plain_sql
 
     with plain_sql.session() as connection, phases("summaries"):
-        return plain_sql.summaries_of_snapshot(connection, Path(snapshot))
+        return plain_sql.summaries_of_snapshot(connection, Path(snapshot), use_stored_days=True)
+
+
+def plain_from_snapshot_lines(phases: Phases, *, snapshot: str) -> Frames:
+    """Make all summaries of our snapshot by plain SQL, from its lines."""
+    from benchmarks import plain_sql
+
+    with plain_sql.session() as connection, phases("summaries"):
+        return plain_sql.summaries_of_snapshot(connection, Path(snapshot), use_stored_days=False)
 
 
 def pandas_from_log(phases: Phases, *, log: str) -> Frames:
@@ -78,8 +83,8 @@ def pandas_from_log(phases: Phases, *, log: str) -> Frames:
         return pandas_summaries.summaries(pandas_summaries.read_log(Path(log)))
 
 
-def pandas_from_snapshot(phases: Phases, *, snapshot: str) -> Frames:
-    """Make all summaries of our snapshot by pandas."""
+def pandas_from_snapshot_lines(phases: Phases, *, snapshot: str) -> Frames:
+    """Make all summaries of our snapshot by pandas, from its lines."""
     from benchmarks import pandas_summaries
 
     parts = [Path(snapshot) / name for name in ("transactions.parquet", "transactions_set_apart.parquet")]

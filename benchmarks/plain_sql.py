@@ -33,13 +33,25 @@ FROM log WHERE customer_id IS NULL
 GROUP BY 1 ORDER BY 1;
 """
 
-#: The same from a snapshot, where customers have integer keys.
+#: The same from the lines of a snapshot, where customers have integer keys.
 DAYS_OF_SNAPSHOT = """
 CREATE TEMP TABLE days AS
 SELECT customer_key AS customer_id, date, CAST(sum(amount) AS DECIMAL(20, 4)) AS amount,
     bool_or(amount >= 0) AS is_purchase
 FROM transactions
 GROUP BY customer_key, date;
+CREATE TEMP TABLE set_apart AS
+SELECT date_trunc('month', date) AS month, CAST(sum(amount) AS DOUBLE) AS amount
+FROM transactions_set_apart
+GROUP BY 1 ORDER BY 1;
+"""
+
+#: The same from a snapshot that keeps customer-days.
+DAYS_AS_STORED = """
+CREATE TEMP VIEW days AS
+SELECT customer_key AS customer_id, DATE '1970-01-01' + CAST(day AS INTEGER) AS date, amount,
+    is_purchase = 1 AS is_purchase
+FROM purchase_days;
 CREATE TEMP TABLE set_apart AS
 SELECT date_trunc('month', date) AS month, CAST(sum(amount) AS DOUBLE) AS amount
 FROM transactions_set_apart
@@ -139,16 +151,15 @@ def summaries_of_log(connection: duckdb.DuckDBPyConnection, log: Path) -> dict[s
     return _summaries(connection, name="customer_id", names="")
 
 
-def summaries_of_snapshot(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, pd.DataFrame]:
-    """Return all summaries of a snapshot."""
-    files = {
-        "transactions": "transactions",
-        "transactions_set_apart": "transactions_set_apart",
-        "names": "customer_keys",
-    }
+def summaries_of_snapshot(
+    connection: duckdb.DuckDBPyConnection, folder: Path, *, use_stored_days: bool
+) -> dict[str, pd.DataFrame]:
+    """Return all summaries of a snapshot: of its lines, or of the customer-days where it keeps them."""
+    days = "purchase_days" if use_stored_days else "transactions"
+    files = {days: days, "transactions_set_apart": "transactions_set_apart", "names": "customer_keys"}
     for view, file in files.items():
         connection.execute(f"CREATE TEMP VIEW {view} AS FROM '{folder}/{file}.parquet'")
-    connection.execute(DAYS_OF_SNAPSHOT)
+    connection.execute(DAYS_AS_STORED if use_stored_days else DAYS_OF_SNAPSHOT)
     return _summaries(connection, name="names.customer_id", names="JOIN names ON names.customer_key = {}.customer_id")
 
 

@@ -31,7 +31,8 @@ def test_all_ways_lead_to_the_same_summaries(tmp_path: Path, form: str) -> None:
     found |= {
         "ours again": data_jobs.ours_from_snapshot(phases, snapshot=snapshot),
         "plain again": data_jobs.plain_from_snapshot(phases, snapshot=snapshot),
-        "pandas again": data_jobs.pandas_from_snapshot(phases, snapshot=snapshot),
+        "plain of lines": data_jobs.plain_from_snapshot_lines(phases, snapshot=snapshot),
+        "pandas of lines": data_jobs.pandas_from_snapshot_lines(phases, snapshot=snapshot),
     }
     for name, frames in found.items():
         (tmp_path / name).mkdir(exist_ok=True)
@@ -40,7 +41,7 @@ def test_all_ways_lead_to_the_same_summaries(tmp_path: Path, form: str) -> None:
             frame.to_parquet(tmp_path / name / f"{summary}.parquet")
     check_frames(phases, folders=[str(tmp_path / name) for name in found])
     check_snapshots(phases, snapshots=[snapshot, str(plain)])
-    assert set(phases.seconds) == {"snapshot", "summaries", "again"}
+    assert set(phases.seconds) == {"snapshot", "summaries"}
 
 
 def test_unequal_results_stop_the_run(tmp_path: Path) -> None:

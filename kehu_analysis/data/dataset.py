@@ -15,8 +15,10 @@ from typing import Any
 import pandas as pd
 
 from kehu_analysis import labels
+from kehu_analysis.data.failures import FAILURE_COLUMNS
+from kehu_analysis.data.progress import Progress
 from kehu_analysis.data.settings import read_settings
-from kehu_analysis.data.snapshot import ACCOUNT, Progress, ensure_snapshot
+from kehu_analysis.data.snapshot import ACCOUNT, ensure_snapshot
 from kehu_analysis.data.validate import LINE_CLASSES
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.labels import Phrase
@@ -118,13 +120,40 @@ class Dataset:
         amounts = {name: float(Decimal(log[name])) for name in ("amount", "return_amount")}
         return {**log, **dates, **amounts, "n_transactions": log["n_lines"]}
 
-    def warnings(self) -> pd.DataFrame:
-        """Return doubts that cost no row: table, column, reason, n_lines, example."""
-        return pd.DataFrame(self.account["warnings"], columns=["table", "column", "reason", "n_lines", "example"])
+    def failures(self) -> pd.DataFrame:
+        """Return all that is wrong (severity ``error``) or doubtful (``warning``), errors first.
+
+        Columns: severity, table, file, column, reason, n_lines, first_row (missing where no row stands for it),
+        example, period. One row for each table, file, column and reason; a doubt about the log as a whole has a period
+        and no file.
+        """
+        found = pd.DataFrame(self.account["failures"], columns=list(FAILURE_COLUMNS))
+        return found.astype({"first_row": "Int64", "n_lines": "int64"})
 
     def rejected(self) -> pd.DataFrame:
         """Return every rejected row: table, file, row, column, value, reason."""
-        return pd.read_parquet(self.snapshot / "rejected.parquet")
+        paths = (self.snapshot / f"rejected_{table}.parquet" for table in self.account["tables"])
+        parts = [pd.read_parquet(path) for path in paths if path.is_file()]
+        empty = pd.DataFrame(columns=["table", "file", "row", "column", "value", "reason"])
+        return pd.concat(parts, ignore_index=True) if parts else empty
+
+    def rejected_rows(self, table: str = "transactions") -> pd.DataFrame:
+        """Return a table's rejected rows in the source's own columns, as texts.
+
+        Last come ``_file``, ``_row``, ``_column`` (the one at fault) and ``_reason``; a line whose structure is broken
+        stands whole in ``_line``. Mended and put beside the sources, the rows stand in for those they came from.
+        """
+        path = self.snapshot / f"rejected_rows_{table}.parquet"
+        return pd.read_parquet(path) if path.is_file() else pd.DataFrame()
+
+    def log_days(self) -> pd.DataFrame:
+        """Return the accepted transactions by day.
+
+        Columns: date, n_lines, n_repeated_lines (that repeat another exactly), n_customers, amount (net),
+        median_amount (of the amounts above 0; of a log of many millions, of a sample of the lines).
+        """
+        days = pd.read_parquet(self.path("log_days"))
+        return days.assign(date=pd.to_datetime(days["date"]).dt.date)
 
 
 def project_folder() -> Path:
@@ -160,7 +189,7 @@ def open_dataset(
     cache
         Where the snapshot is kept; by default ``reports/.cache``. Unchanged sources are not read again.
     progress
-        Called with the name of each step.
+        Called with each step (``hash``, then the name of each table) and the share of it that is done.
 
     Returns
     -------
@@ -228,7 +257,7 @@ def _name_of(path: Path) -> str:
     return plain or "data"
 
 
-def _silent(step: str) -> None:
+def _silent(step: str, share: float) -> None:
     """Report no progress."""
 
 

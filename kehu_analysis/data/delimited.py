@@ -1,32 +1,24 @@
-"""Read a delimited text file as rows of raw texts: encoding, delimiter, broken lines, row numbers.
+"""Read a delimited text file as rows of raw texts: broken lines, blank lines, row numbers.
 
 DuckDB reads strictly; a line whose structure is broken is reported, never patched. It needs help where a file is
-irregular: other encodings and mixed line ends are rewritten in a copy, a quote that is never closed is kept from
-swallowing the lines after it, and blank lines are counted, so that row numbers are those that a spreadsheet shows.
+irregular: a quote that is never closed is kept from swallowing the lines after it, and blank lines are counted, so that
+row numbers are those that a spreadsheet shows. What was read is kept as Parquet, so that memory stays bounded.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 import shutil
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import duckdb
 
+from kehu_analysis.data.text_files import CHUNK, FILE, ROW, chunks, make_readable
 from kehu_analysis.engine.duckdb import path_literal, quoted
-from kehu_analysis.errors import DataError
 
-#: Names of the two columns that every opened file gets: the file's name, and the row (a header is row 1).
-FILE, ROW = "_file", "_row"
-_DELIMITERS = (",", ";", "\t", "|")
-_ENCODINGS = ("utf-8-sig", "gb18030")
-_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
-_CHUNK = 1 << 20
-_LONGEST_HEADER = 1 << 16
 #: So much of a broken line is kept for reading.
 _KEPT_OF_BROKEN = 500
 #: Stands for the quotes of a line that is held back from the parser: a character for private use.
@@ -37,7 +29,12 @@ _MOST_READINGS = 24
 
 
 def open_delimited(
-    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str, scratch: Path
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    shown: str,
+    name: str,
+    scratch: Path,
+    is_header: Callable[[Sequence[str]], bool],
 ) -> tuple[str, ...]:
     """Make a delimited file the relation ``name`` and its broken lines ``<name>_broken``; return the headers.
 
@@ -50,19 +47,22 @@ def open_delimited(
     shown
         Its name for readers.
     name
-        The relation's name: all columns as text, ``_file`` and ``_row``.
+        The relation's name: all columns as text, and the file and row each comes from.
     scratch
         A folder for rewritten copies.
+    is_header
+        Tells whether a row's cells are a known header: what stands above it is passed over.
 
     Raises
     ------
     DataError
         The file is no text, or has no header.
     """
-    readable = _readable(path, shown, scratch / f"{name}.csv")
-    headers, delimiter = read_header(readable, shown)
+    text = make_readable(path, shown, scratch / f"{name}.csv", is_header)
+    readable, headers, delimiter = text.path, text.headers, text.delimiter
+    stored = scratch / f"{name}.parquet"
     for number in range(_MOST_READINGS):
-        _read(connection, readable, name, headers, delimiter)
+        _read(connection, readable, name, stored, headers, delimiter)
         swallowing = _swallowing_lines(connection, name)
         if not swallowing:
             break
@@ -71,143 +71,31 @@ def open_delimited(
     blank = _blank_lines(readable, delimiter) if len(headers) > 1 else {}
     if blank:
         readable = _without_lines(readable, scratch / f"{name}_dense.csv", set(blank.values()))
-        _read(connection, readable, name, headers, delimiter)
-    _number_rows(connection, shown, name, delimiter * len(headers), list(blank))
-    return tuple(headers)
+        _read(connection, readable, name, stored, headers, delimiter)
+    _number_rows(connection, shown, name, delimiter * len(headers), list(blank), text.n_lines_above)
+    return headers
 
 
-def find_encoding(path: Path, shown: str) -> str:
-    """Return the encoding of a text file: by its mark, else the first that decodes the whole of it.
-
-    Raises
-    ------
-    DataError
-        The file is no text.
-    """
-    with path.open("rb") as file:
-        start = file.read(4096)
-    for mark, encoding in _MARKS.items():
-        if start.startswith(mark):
-            return encoding
-    if b"\x00" in start:
-        raise DataError("not_text", path=shown)
-    for encoding in _ENCODINGS:
-        try:
-            for _ in _decoded(path, encoding):
-                pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    # A few broken characters in a UTF-8 file cost their lines, not the file.
-    return "utf-8"
-
-
-def read_header(path: Path, shown: str) -> tuple[list[str], str]:
-    """Return a file's headers, each made distinct, and its delimiter: the one that splits the header most.
-
-    Raises
-    ------
-    DataError
-        The first line is empty.
-    """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        start = file.read(_LONGEST_HEADER)
-    rows = {delimiter: _first_record(start, delimiter) for delimiter in _DELIMITERS}
-    delimiter = max(rows, key=lambda mark: len(rows[mark]))
-    headers = [header.strip() for header in rows[delimiter]]
-    if not any(headers):
-        raise DataError("no_header", path=shown)
-    return distinct(headers), delimiter
-
-
-def distinct(headers: Sequence[str]) -> list[str]:
-    """Return headers of which no two are the same: a repeated one gets a number, an empty one its place.
-
-    Examples
-    --------
-    >>> distinct(["date", "Date", "", "_row"])
-    ['date', 'Date (2)', 'column 3', '_row (2)']
-    """
-    taken = {FILE, ROW}
-    names = []
-    for place, header in enumerate(headers, start=1):
-        name = header or f"column {place}"
-        number = 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{header or f'column {place}'} ({number})"
-        taken.add(name.lower())
-        names.append(name)
-    return names
-
-
-def _first_record(text: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    for chunk in _chunks(path):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
-
-
-def _readable(path: Path, shown: str, copy: Path) -> Path:
-    """Return a file in UTF-8 with one kind of line end: the file itself where it is so already."""
-    encoding = find_encoding(path, shown)
-    in_utf8 = encoding.startswith("utf-8")
-    if in_utf8 and _has_one_line_end(_chunks(path)):
-        return path
-    try:
-        chunks = _chunks(path) if in_utf8 else (text.encode() for text in _decoded(path, encoding))
-        with copy.open("wb") as file:
-            file.writelines(_with_line_feeds(chunks))
-    except UnicodeError as error:
-        raise DataError("not_text", path=shown) from error
-    return copy
-
-
-def _has_one_line_end(chunks: Iterable[bytes]) -> bool:
-    n_pairs = n_feeds = n_returns = 0
-    last = b""
-    for chunk in chunks:
-        n_pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-        n_feeds += chunk.count(b"\n")
-        n_returns += chunk.count(b"\r")
-        last = chunk[-1:]
-    return n_returns == n_pairs and n_pairs in (0, n_feeds)
-
-
-def _with_line_feeds(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    held = b""
-    for chunk in chunks:
-        text = held + chunk
-        # A pair of line end characters may be split between two chunks.
-        held = b"\r" if text.endswith(b"\r") else b""
-        yield text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    yield b"\n" if held else b""
-
-
-def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, headers: Sequence[str], delimiter: str) -> None:
-    for table in (f"{name}_read", f"{name}_errors", f"{name}_scans"):
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    name: str,
+    stored: Path,
+    headers: Sequence[str],
+    delimiter: str,
+) -> None:
+    connection.execute(f"DROP VIEW IF EXISTS {name}_read")
+    for table in (f"{name}_errors", f"{name}_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     columns = ", ".join(f"{quoted(header)}: 'VARCHAR'" for header in headers)
     connection.execute(
-        f"CREATE TEMP TABLE {name}_read AS SELECT *, row_number() OVER () AS {ROW} FROM read_csv({path_literal(path)}, "
+        f"COPY (SELECT *, row_number() OVER () AS {ROW} FROM read_csv({path_literal(path)}, "
         f"auto_detect = false, header = true, delim = {quoted(delimiter)}, quote = '\"', escape = '\"', "
         f"columns = {{{columns}}}, hive_partitioning = false, null_padding = false, strict_mode = true, "
         f"ignore_errors = true, store_rejects = true, rejects_table = {quoted(name + '_errors')}, "
-        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = 0)"
+        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = 0)) TO {quoted(stored)} (FORMAT parquet)"
     )
+    connection.execute(f"CREATE TEMP VIEW {name}_read AS FROM read_parquet({path_literal(stored)})")
 
 
 def _swallowing_lines(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:
@@ -237,7 +125,7 @@ def _hold_back(path: Path, copy: Path, positions: Sequence[int], prefix: str) ->
 
 
 def _copy_bytes(source: io.BufferedReader, target: io.BufferedWriter, size: int) -> None:
-    while size > 0 and (chunk := source.read(min(size, _CHUNK))):
+    while size > 0 and (chunk := source.read(min(size, CHUNK))):
         target.write(chunk)
         size -= len(chunk)
 
@@ -248,7 +136,7 @@ def _blank_lines(path: Path, delimiter: str) -> dict[int, int]:
     The two differ where a value before it holds a line end.
     """
     tail = b""
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         text = tail + chunk
         if (b"\n\n" in text or b"\n\r\n" in text) and _BLANK_LINE.search(text):
             break
@@ -271,7 +159,12 @@ def _without_lines(path: Path, copy: Path, numbers: Container[int]) -> Path:
 
 
 def _number_rows(
-    connection: duckdb.DuckDBPyConnection, shown: str, name: str, prefix: str, blank: Sequence[int]
+    connection: duckdb.DuckDBPyConnection,
+    shown: str,
+    name: str,
+    prefix: str,
+    blank: Sequence[int],
+    n_lines_above: int,
 ) -> None:
     # A row's place in the file is its place among those read, plus the broken lines before it, plus the header, plus
     # the blank lines before it, which the parser did not see. Of lines next to each other the last one counts.
@@ -292,7 +185,8 @@ def _number_rows(
         f"row_number() OVER (ORDER BY line) AS n FROM {name}_errors GROUP BY line"
     )
     connection.execute(
-        f"CREATE TEMP VIEW {name}_broken AS SELECT {quoted(shown)} AS {FILE}, {place}, r.line_text "
+        f"CREATE TEMP VIEW {name}_broken AS SELECT {quoted(shown)} AS {FILE}, "
+        f"r.{ROW} + coalesce(b.n, 0) + {n_lines_above} AS {ROW}, r.line_text "
         f"FROM {name}_faulty r {blank_before}"
     )
     rows = f"SELECT * REPLACE ({ROW} + 1 AS {ROW}) FROM {name}_read"
@@ -303,4 +197,7 @@ def _number_rows(
         )
     if blank:
         rows = f"SELECT r.* EXCLUDE ({ROW}), {place} FROM ({rows}) r {blank_before}"
-    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT *, {quoted(shown)} AS {FILE} FROM ({rows})")
+    connection.execute(
+        f"CREATE TEMP VIEW {name} AS SELECT * REPLACE ({ROW} + {n_lines_above} AS {ROW}), {quoted(shown)} AS {FILE} "
+        f"FROM ({rows})"
+    )

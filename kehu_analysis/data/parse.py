@@ -1,76 +1,175 @@
-"""SQL expressions that turn a raw text into a column's value, and say what is wrong with it."""
+"""SQL expressions that turn a raw value into a column's value, and say what is wrong with it."""
 
 from __future__ import annotations
 
-from kehu_analysis.data.schema import Column, date_formats, flag_words
+from dataclasses import dataclass
+
+from kehu_analysis.data.schema import Column, date_formats, flag_words, pattern_of
 from kehu_analysis.data.settings import Filter
 from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: What stands around a value without being part of it: ordinary, no-break and ideographic spaces, tabs, line ends.
 _BLANKS = " \t\r\n\u00a0\u3000\ufeff"
-_BLANK_AT_AN_END = r"^[\s\x{a0}\x{3000}\x{feff}]|[\s\x{a0}\x{3000}\x{feff}]$"
+_NEEDS_TRIMMING = r"^[\s\x{a0}\x{3000}\x{feff}]|[\s\x{a0}\x{3000}\x{feff}]$|^$"
+_ID_NEEDS_WORK = rf"{_NEEDS_TRIMMING}|\.0$|\.0\s"
 #: A clock time and after it an offset or the name of a zone.
-_OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-Za-z].*)$"
+_OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-BD-OQ-Za-bd-oq-z].*)$"
+#: A number of so many digits that a spreadsheet has rounded it.
+_ROUNDED_ID = r"^\d(\.\d+)?[eE]\+?\d{2}$"
 
 
-def raw(column: Column) -> str:
-    """Return the name under which a column's text is kept beside its value."""
-    return identifier(f"raw_{column.name}")
+@dataclass(frozen=True)
+class Style:
+    """How a file writes dates whose year stands last, and the fraction of a number."""
+
+    date_order: str = "day_first"
+    decimal_mark: str = "."
+
+
+def given(column: Column) -> str:
+    """Return the name of the flag that says whether a column's value was given, be it readable or not."""
+    return identifier(f"given_{column.name}")
+
+
+def is_always_readable(column: Column) -> bool:
+    """Tell whether every text is a value of the column: one that is missing was not given."""
+    return column.kind in ("id", "text")
 
 
 def clean_text(header: str) -> str:
     """Return the text of a file's column without the blanks around it; NULL where nothing is left."""
-    text = f"CAST({identifier(header)} AS VARCHAR)"
+    return _without_blanks(f"CAST({identifier(header)} AS VARCHAR)")
+
+
+def _without_blanks(text: str) -> str:
     # Looking for a blank is four times as fast as taking away what is not there.
-    return (
-        f"nullif(CASE WHEN regexp_matches({text}, {quoted(_BLANK_AT_AN_END)}) THEN trim({text}, {quoted(_BLANKS)}) "
-        f"ELSE {text} END, '')"
-    )
+    trimmed = f"nullif(trim({text}, {quoted(_BLANKS)}), '')"
+    return f"CASE WHEN regexp_matches({text}, {quoted(_NEEDS_TRIMMING)}) THEN {trimmed} ELSE {text} END"
 
 
-def column_value(column: Column, text: str, timezone: str) -> str:
-    """Return the value of a text as the column's type; NULL where it cannot be read."""
+def column_value(column: Column, header: str, sql_type: str, timezone: str, style: Style) -> str:
+    """Return the value of a file's column as the column's type; NULL where it cannot be read."""
+    name = identifier(header)
+    if column.kind == "date" and sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"):
+        return _within_calendar(f"CAST({name} AS DATE)")
+    if column.kind == "date" and sql_type == "TIMESTAMP WITH TIME ZONE":
+        return _within_calendar(f"CAST(timezone({quoted(timezone)}, {name}) AS DATE)")
+    if column.kind in ("money", "number") and _is_number(sql_type):
+        value = f"TRY_CAST({name} AS {column.sql_type})"
+        return f"CASE WHEN isfinite({value}) THEN {value} END" if column.kind == "number" else value
+    return _value_of_text(column, header, timezone, style)
+
+
+_NUMERIC = ("DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "HUGEINT")
+
+
+def _is_number(sql_type: str) -> bool:
+    return sql_type in _NUMERIC or sql_type.startswith("DECIMAL")
+
+
+def _value_of_text(column: Column, header: str, timezone: str, style: Style) -> str:
+    text = clean_text(header)
     if column.kind == "date":
-        return _day(text, timezone)
+        return _day(text, timezone, style)
     if column.kind == "month":
         months = ", ".join(map(quoted, date_formats("month")))
-        month = f"CAST(try_strptime({text}, [{months}]) AS DATE)"
-        return f"coalesce({month}, CAST(date_trunc('month', {_day(text, timezone)}) AS DATE))"
+        month = f"CAST(try_strptime({_plain(text)}, [{months}]) AS DATE)"
+        return f"coalesce({month}, CAST(date_trunc('month', {_day(text, timezone, style)}) AS DATE))"
     if column.kind == "flag":
         yes, no = (", ".join(map(quoted, flag_words(value))) for value in (True, False))
         return f"CASE WHEN lower({text}) IN ({yes}) THEN true WHEN lower({text}) IN ({no}) THEN false END"
     if column.kind == "id":
-        # Ids read from a spreadsheet as decimals: 1001.0 is 1001.
+        # Ids read from a spreadsheet as decimals: 1001.0 is 1001. Nearly all ids need nothing done to them.
         whole = f"regexp_replace({text}, '^(\\d{{1,15}})\\.0$', '\\1')"
-        return f"CASE WHEN ends_with({text}, '.0') THEN {whole} ELSE {text} END"
+        given_text = f"CAST({identifier(header)} AS VARCHAR)"
+        return f"CASE WHEN regexp_matches({given_text}, {quoted(_ID_NEEDS_WORK)}) THEN {whole} ELSE {given_text} END"
     if column.kind == "text":
         return text
     if column.kind == "integer":
         # A cast to a whole number would round 4.5 without a word.
-        value = f"TRY_CAST({text} AS DECIMAL(18, 4))"
+        value = _number(text, "DECIMAL(18, 4)", style)
         return f"CASE WHEN {value} = trunc({value}) THEN CAST({value} AS BIGINT) END"
-    value = f"TRY_CAST({text} AS {column.sql_type})"
+    value = _number(text, column.sql_type, style)
     return f"CASE WHEN isfinite({value}) THEN {value} END" if column.kind == "number" else value
 
 
-def _day(text: str, timezone: str) -> str:
+def _plain(text: str) -> str:
+    wide, plain = (quoted(pattern_of("characters", form)) for form in ("wide", "plain"))
+    return f"translate({text}, {wide}, {plain})"
+
+
+def _number(text: str, sql_type: str, style: Style) -> str:
+    """Return a number as the machine writes it, or else as people do: ``1,234.50``, ``￥12``, ``(3.00)``, ``4.00-``."""
+    plain = _plain(text)
+    form = "point" if style.decimal_mark == "." else "comma"
+    pattern = quoted(pattern_of("number", form))
+    digits = f"regexp_extract({plain}, {pattern}, 1)"
+    digits = f"translate({digits}, {quoted(pattern_of('grouping', form))}, '')"
+    if style.decimal_mark == ",":
+        digits = f"replace({digits}, ',', '.')"
+    n_signs = f"(length({plain}) - length(replace(replace({plain}, '-', ''), '(', '')))"
+    is_closed = f"contains({plain}, '(') = contains({plain}, ')')"
+    written = (
+        f"CASE WHEN {n_signs} > 1 OR NOT {is_closed} THEN NULL "
+        f"WHEN {n_signs} = 1 THEN -TRY_CAST({digits} AS {sql_type}) ELSE TRY_CAST({digits} AS {sql_type}) END"
+    )
+    if style.decimal_mark == ",":
+        # As the machine writes it, a point would be taken for the decimal mark.
+        as_written = f"coalesce(TRY_CAST({text} AS {sql_type}), {written})"
+        return f"CASE WHEN contains({text}, '.') THEN {written} ELSE {as_written} END"
+    return f"coalesce(TRY_CAST({text} AS {sql_type}), {written})"
+
+
+def _day(text: str, timezone: str, style: Style) -> str:
     # A stamp without an offset is local as it stands; one with an offset is converted.
     formats = ", ".join(map(quoted, date_formats("date")))
-    local = f"coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, [{formats}]))"
     usual = f"regexp_replace(regexp_replace({text}, ' ([+-])', '\\1'), '([+-]\\d{{2}})(\\d{{2}})$', '\\1:\\2')"
     converted = f"timezone({quoted(timezone)}, TRY_CAST({usual} AS TIMESTAMPTZ))"
     # A text of ten characters has no room for an offset.
     has_offset = f"length({text}) > 10 AND regexp_matches({text}, {quoted(_OFFSET)})"
-    day = f"CAST(CASE WHEN {has_offset} THEN {converted} ELSE {local} END AS DATE)"
-    # Words such as "epoch" and "infinity" are no dates, nor is a day that a calendar of four-digit years lacks.
-    return f"CASE WHEN left({text}, 1) BETWEEN '0' AND '9' AND {day} < DATE '10000-01-01' THEN {day} END"
+    plain = _plain(text)
+    year_last = (3, 2, 1) if style.date_order == "day_first" else (3, 1, 2)
+    serial = f"nullif(regexp_extract({plain}, {quoted(pattern_of('date', 'serial'))}, 1), '')"
+    written = (
+        f"{_parts(plain, pattern_of('date', 'year_first'), (1, 2, 3))}, "
+        f"{_parts(plain, pattern_of('date', 'year_last'), year_last)}, "
+        f"DATE '1899-12-30' + TRY_CAST({serial} AS INTEGER)"
+    )
+    by_format = f"CAST(try_strptime({text}, [{formats}]) AS DATE)"
+    local = f"coalesce(CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE), {by_format}, {written})"
+    day = f"CASE WHEN {has_offset} THEN CAST({converted} AS DATE) ELSE {local} END"
+    # Words such as "epoch" and "infinity" are no dates.
+    begins = f"left({plain}, 1) BETWEEN '0' AND '9' OR regexp_matches({text}, '^[A-Z][a-z]{{2}} ')"
+    return f"CASE WHEN {begins} THEN {_within_calendar(day)} END"
+
+
+def _parts(text: str, pattern: str, order: tuple[int, int, int]) -> str:
+    parts = " || '-' || ".join(f"regexp_extract({text}, {quoted(pattern)}, {group})" for group in order)
+    return f"TRY_CAST({parts} AS DATE)"
+
+
+def _within_calendar(day: str) -> str:
+    # A day that a calendar of four-digit years lacks is none.
+    return f"CASE WHEN {day} < DATE '10000-01-01' AND {day} > DATE '0001-01-01' THEN {day} END"
+
+
+def product(quantity: str, unit_price: str, sql_types: tuple[str, str], style: Style) -> str:
+    """Return the amount as the product of two columns of a file, exact to four decimals."""
+    factors = []
+    for header, sql_type in zip((quantity, unit_price), sql_types, strict=True):
+        as_decimal = f"TRY_CAST({identifier(header)} AS DECIMAL(18, 6))"
+        factors.append(as_decimal if _is_number(sql_type) else _number(clean_text(header), "DECIMAL(18, 6)", style))
+    return f"TRY_CAST({' * '.join(factors)} AS DECIMAL(18, 4))"
 
 
 def fault(column: Column, last_valid_day: str, *, may_be_missing: bool) -> str:
     """Return the code of what is wrong with a column's value; NULL where nothing is."""
-    value, text = identifier(column.name), raw(column)
-    checks = [] if may_be_missing else [f"WHEN {text} IS NULL THEN 'missing'"]
-    checks.append(f"WHEN {text} IS NOT NULL AND {value} IS NULL THEN 'not_{column.kind}'")
+    value, is_given = identifier(column.name), given(column)
+    checks = [] if may_be_missing else [f"WHEN NOT {is_given} THEN 'missing'"]
+    if is_always_readable(column):
+        checks = [] if may_be_missing else [f"WHEN {value} IS NULL THEN 'missing'"]
+    else:
+        checks.append(f"WHEN {value} IS NULL AND {is_given} THEN 'not_{column.kind}'")
     if column.kind == "date":
         checks.append(f"WHEN {value} < DATE '1900-01-01' THEN 'too_early'")
     if column.past:
@@ -81,7 +180,15 @@ def fault(column: Column, last_valid_day: str, *, may_be_missing: bool) -> str:
         checks.append(f"WHEN {value} > {column.maximum} THEN 'above_range'")
     if column.choices:
         checks.append(f"WHEN {value} NOT IN ({', '.join(map(quoted, column.choices))}) THEN 'not_a_choice'")
-    return f"CASE {' '.join(checks)} END"
+    return f"CASE {' '.join(checks)} END" if checks else "CAST(NULL AS VARCHAR)"
+
+
+def doubt(column: Column) -> str | None:
+    """Return the code of what is doubtful in a value that can be read; None where nothing can be."""
+    if column.kind != "id":
+        return None
+    value = identifier(column.name)
+    return f"CASE WHEN contains({value}, '+') AND regexp_matches({value}, {quoted(_ROUNDED_ID)}) THEN 'rounded_id' END"
 
 
 def matches(rule: Filter) -> str:

@@ -38,6 +38,8 @@ class Column:
     headers: tuple[str, ...] = ()
     references: str | None = None
     past: bool = False
+    not_before: str | None = None
+    within_log: bool = False
 
     @property
     def sql_type(self) -> str:
@@ -52,11 +54,17 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def required_columns(self) -> tuple[str, ...]:
         """Names of the columns without which there is no such table."""
         return tuple(column.name for column in self.columns if column.required)
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether a file or sheet of this name is the table, or a part of it (``transactions-2026``)."""
+        name = unicodedata.normalize("NFKC", name).strip().lower()
+        return any(name == own or name.startswith((f"{own}-", f"{own}_2")) for own in (self.name, *self.names))
 
     def column(self, name: str) -> Column | None:
         """Return a column by its name, a wildcard column (``driver_*``) under the name asked for."""
@@ -124,7 +132,7 @@ def contract() -> Mapping[str, Table]:
 
 def _table(name: str, fields: Mapping[str, Any]) -> Table:
     columns = (Column(name=column, **_tuples(rules)) for column, rules in fields["columns"].items())
-    return Table(name=name, columns=tuple(columns), key=tuple(fields.get("key", ())))
+    return Table(name, tuple(columns), key=tuple(fields.get("key", ())), names=tuple(fields.get("names", ())))
 
 
 def _tuples(rules: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,3 +147,9 @@ def flag_words(value: bool) -> tuple[str, ...]:
 def date_formats(kind: str) -> tuple[str, ...]:
     """Return the formats, besides ISO 8601, in which a ``date`` or a ``month`` may be written."""
     return tuple(_file()["_dates"][kind])
+
+
+@cache
+def pattern_of(group: str, form: str) -> str:
+    """Return a pattern, or a list of characters, by which values are recognised that people wrote."""
+    return str(_file()[f"_{group}"][form])

@@ -78,12 +78,34 @@ def _is_plain(value: str | int | float) -> bool:
     return "\0" not in value if isinstance(value, str) else math.isfinite(value)
 
 
+class AmountFrom(_Strict):
+    """The headers of the two columns whose product is the amount, where the file has no amounts."""
+
+    quantity: str
+    unit_price: str
+
+
 class TableSettings(_Strict):
-    """Where a table's rows are and what its columns are called there."""
+    """Where a table's rows are, what its columns are called there, and how its values are written."""
 
     source: str | list[str] | None = None
+    sheet: str | list[str] | None = None
     columns: dict[str, str] = {}
+    amount_from: AmountFrom | None = None
+    date_order: Literal["day_first", "month_first"] | None = None
+    decimal_mark: Literal[".", ","] | None = None
+    files_may_differ: bool = False
     filters: list[Filter] = []
+
+    @property
+    def sheets(self) -> list[str]:
+        """The sheets of a workbook that are to be read; empty where that is left to find out."""
+        return [self.sheet] if isinstance(self.sheet, str) else list(self.sheet or [])
+
+    @property
+    def computed(self) -> frozenset[str]:
+        """The columns that are computed from others of the file."""
+        return frozenset(["amount"] if self.amount_from is not None else [])
 
 
 class DatasetSettings(_Strict):
@@ -127,6 +149,11 @@ class DatasetSettings(_Strict):
             if name not in contract():
                 known = {"table": name, "known": ", ".join(contract())}
                 raise PydanticCustomError("no_such_table", "no such table: {table}", known)
+            if table.amount_from is not None and contract()[name].column("amount") is None:
+                known = {"columns": "amount", "known": ", ".join(c.name for c in contract()[name].columns)}
+                raise PydanticCustomError("no_such_column", "no such column: {columns}", known)
+            if table.amount_from is not None and "amount" in table.columns:
+                raise PydanticCustomError("amount_twice", "amount is mapped and computed")
             unknown = [column for column in table.columns if contract()[name].column(column) is None]
             if unknown:
                 known = {"columns": ", ".join(unknown), "known": ", ".join(c.name for c in contract()[name].columns)}
@@ -191,6 +218,7 @@ _FAULTS = {
     "not_come_yet": "not_come_yet",
     "no_such_table": "no_such_table",
     "no_such_column": "no_such_column",
+    "amount_twice": "amount_twice",
     "filter_value": "filter_value",
     "standards_order": "standards_order",
     "standards_share": "standards_share",

@@ -5,35 +5,63 @@ Nothing here judges a value: rows whose very structure is broken are reported, e
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.delimited import FILE, ROW, distinct, open_delimited
+from kehu_analysis.data.delimited import open_delimited
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import TableSettings
+from kehu_analysis.data.spreadsheet import SUFFIXES as WORKBOOKS
+from kehu_analysis.data.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
+from kehu_analysis.data.text_files import FILE, ROW, distinct
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 from kehu_analysis.errors import DataError, reason_of
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", *WORKBOOKS, ".parquet")
+_TEXT = "VARCHAR"
 
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file as an SQL relation with all its columns, ``_file`` and ``_row`` (a header is row 1)."""
+    """A file, or a sheet of one, as an SQL relation with all its columns, and the file and row each comes from.
+
+    Attributes
+    ----------
+    relation
+        Name of the relation.
+    shown
+        The file's name for readers, with the sheet's where it has several.
+    types
+        SQL type of each header.
+    broken
+        The relation of the lines whose structure is broken, where the format can have such.
+    """
 
     relation: str
-    headers: tuple[str, ...]
-    typed: bool
+    shown: str
+    types: dict[str, str]
+    broken: str | None = None
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """What the columns are called in the file."""
+        return tuple(self.types)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether every value is a text that has yet to be read."""
+        return set(self.types.values()) <= {_TEXT}
 
 
 def find_files(root: Path, table: Table, settings: TableSettings) -> list[Path]:
     """Return the files of one table, in order of name.
 
     ``root`` is a folder, or one file that is the transactions. In a folder, a table's files are those that its
-    settings name, else ``<table>.csv`` and the like and ``<table>-*.csv``; a folder with a single data file of any
-    other name holds transactions.
+    settings name, else ``<table>.csv`` and the like and ``<table>-*.csv``, else a workbook with a sheet of that name; a
+    folder with a single data file of any other name holds transactions.
 
     Raises
     ------
@@ -41,19 +69,55 @@ def find_files(root: Path, table: Table, settings: TableSettings) -> list[Path]:
         The settings name a file that is not there, or a table lies there twice (as CSV and as Parquet).
     """
     if root.is_file():
-        return [root] if table.name == "transactions" else []
+        return [root] if table.name == "transactions" or _has_sheet(root, table) else []
+    # Mended rows belong to the rows they mend, however those were found.
+    mended = sorted(
+        path
+        for path in root.iterdir()
+        if path.is_file() and _is_data_file(path) and path.name.lower().startswith(f"{table.name}-mended")
+    )
+    found = _unmended_files(root, table, settings, mended)
+    return [*(path for path in found if path not in mended), *mended] if found else []
+
+
+def _unmended_files(root: Path, table: Table, settings: TableSettings, mended: Sequence[Path]) -> list[Path]:
     if settings.source is not None:
         return _named_files(root, table, settings.source)
-    data_files = sorted(path for path in root.iterdir() if path.is_file() and _is_data_file(path))
-    whole = [path for path in data_files if path.stem.lower() == table.name]
+    data_files = sorted(
+        path for path in root.iterdir() if path.is_file() and _is_data_file(path) and path not in mended
+    )
+    whole = [path for path in data_files if stem(path).lower() in (table.name, *table.names)]
     if len(whole) > 1:
         # Read together, every sale would count twice.
         raise DataError("table_twice", table=table.name, files=", ".join(path.name for path in whole))
-    named = [path for path in data_files if path in whole or _is_part_of(path, table)]
-    if named or table.name != "transactions":
-        return named
-    others = [path for path in data_files if path.stem.lower() not in contract()]
-    return others if len(others) == 1 else []
+    named = [path for path in data_files if table.is_called(stem(path))]
+    others = [path for path in data_files if not any(one.is_called(stem(path)) for one in contract().values())]
+    with_sheet = [path for path in others if _has_sheet(path, table)]
+    if named or with_sheet:
+        return named or with_sheet
+    return others if len(others) == 1 and table.name == "transactions" else []
+
+
+def stem(path: Path) -> str:
+    """Return a file's name without what says its format.
+
+    Examples
+    --------
+    >>> stem(Path("transactions-2026.csv.gz"))
+    'transactions-2026'
+    """
+    suffix = next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def _has_sheet(path: Path, table: Table) -> bool:
+    if not is_workbook(path):
+        return False
+    try:
+        return any(table_of_sheet(name) == table.name for name in sheets_of(path, path.name))
+    except DataError:
+        # A broken workbook is told of where it is read.
+        return False
 
 
 def _named_files(root: Path, table: Table, source: str | list[str]) -> list[Path]:
@@ -78,65 +142,99 @@ def _matches(root: Path, pattern: str) -> list[Path]:
 
 def _is_data_file(path: Path) -> bool:
     # Spreadsheets and file managers leave hidden companions of a file beside it.
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "~$"))
-
-
-def _is_part_of(path: Path, table: Table) -> bool:
-    return path.stem.lower().startswith((f"{table.name}-", f"{table.name}_2"))
+    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith((".", "~$"))
 
 
 def open_file(
-    connection: duckdb.DuckDBPyConnection, path: Path, name: str, scratch: Path, *, shown: str = ""
-) -> OpenedFile:
-    """Make a file a relation of raw values.
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    name: str,
+    scratch: Path,
+    *,
+    shown: str,
+    table: Table,
+    settings: TableSettings,
+) -> tuple[list[OpenedFile], list[str]]:
+    """Make a file, or the sheets of a workbook that hold the table, relations of raw values.
 
     Parameters
     ----------
     connection
-        Where the relation is made.
+        Where the relations are made.
     path
-        A CSV, TSV or Parquet file.
+        A delimited text file, a workbook, or a Parquet file.
     name
-        Name of the relation.
+        Name of the relation, or the beginning of the names of several.
     scratch
-        A folder for a rewritten copy where the file needs one.
+        A folder for rewritten copies.
     shown
-        The file's name for readers; by default that of the path.
+        The file's name for readers.
+    table
+        The table that the file holds.
+    settings
+        What ``dataset.toml`` says of the table.
+
+    Returns
+    -------
+    list of OpenedFile, list of str
+        What was opened, and the sheets that were passed over.
 
     Raises
     ------
     DataError
-        The file is empty, no text, or no Parquet.
+        The file is empty, damaged, protected, no text, no workbook, or no Parquet.
     """
-    shown = shown or path.name
+    is_header = _header_test(table, settings)
     try:
         if path.stat().st_size == 0:
             raise DataError("empty_file", path=shown)
         if path.suffix.lower() == ".parquet":
-            return OpenedFile(name, _open_parquet(connection, path, shown, name), typed=True)
-        return OpenedFile(name, open_delimited(connection, path, shown, name, scratch), typed=False)
+            return [OpenedFile(name, shown, _open_parquet(connection, path, shown, name))], []
+        if is_workbook(path):
+            sheets, passed_over = open_sheets(
+                connection, path, shown, name, scratch, table=table, wanted=settings.sheets, is_header=is_header
+            )
+            opened = [OpenedFile(one.relation, one.shown, dict.fromkeys(one.headers, _TEXT)) for one in sheets]
+            return opened, [f"{shown} [{sheet}]" for sheet in passed_over]
+        headers = open_delimited(connection, path, shown, name, scratch, is_header)
+        return [OpenedFile(name, shown, dict.fromkeys(headers, _TEXT), broken=f"{name}_broken")], []
     except duckdb.Error as error:
         raise DataError("unreadable_file", path=shown, reason=str(error).splitlines()[0]) from error
     except OSError as error:
         raise DataError("unreadable_file", path=shown, reason=reason_of(error)) from error
 
 
-def _open_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str) -> tuple[str, ...]:
+def _header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str]], bool]:
+    mapped = set(settings.columns.values())
+
+    def is_header(cells: Sequence[str]) -> bool:
+        if mapped:
+            return mapped <= set(cells)
+        found = table.candidates(cells)
+        return all(name in found for name in table.required_columns if name not in settings.computed)
+
+    return is_header
+
+
+def _open_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str) -> dict[str, str]:
     source = f"read_parquet({path_literal(path)}, hive_partitioning = false"
     described = connection.execute(f"DESCRIBE SELECT * FROM {source})").fetchall()
     headers = distinct([row[0].strip() for row in described])
     columns = ", ".join(
         f"{_present(row[0], row[1])} AS {identifier(header)}" for row, header in zip(described, headers, strict=True)
     )
+    # Parquet has no header row: its first row is row 1. A file may have a column of the name that the reader gives.
+    numbered, row = f"{source}, file_row_number = true)", "file_row_number + 1"
+    if any(header.lower() == "file_row_number" for header in headers):
+        numbered, row = f"{source})", "row_number() OVER ()"
     connection.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT {columns}, {quoted(shown)} AS {FILE}, row_number() OVER () AS {ROW} "
-        f"FROM {source})"
+        f"CREATE TEMP VIEW {name} AS SELECT {columns}, {quoted(shown)} AS {FILE}, {row} AS {ROW} FROM {numbered}"
     )
-    return tuple(headers)
+    return {header: row[1] for row, header in zip(described, headers, strict=True)}
 
 
 def _present(column: str, sql_type: str) -> str:
-    # A frame writes a missing number as NaN. Told by its text: Parquet's statistics leave NaN out, and a comparison of
-    # numbers is decided from them.
+    # A frame writes a missing number as NaN. Parquet's statistics leave NaN out, and DuckDB answers isnan from them.
     name = identifier(column)
-    return f"nullif(CAST({name} AS VARCHAR), 'nan')" if sql_type in ("DOUBLE", "FLOAT") else name
+    is_present = f"isfinite({name}) OR abs({name}) = CAST('infinity' AS {sql_type})"
+    return f"CASE WHEN {is_present} THEN {name} END" if sql_type in ("DOUBLE", "FLOAT") else name

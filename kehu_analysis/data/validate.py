@@ -4,157 +4,157 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.delimited import FILE, ROW
-from kehu_analysis.data.parse import clean_text, column_value, fault, matches, raw
+from kehu_analysis.data.mapping import PLACE_HEADERS, Mapping, listed
+from kehu_analysis.data.parse import (
+    Style,
+    clean_text,
+    column_value,
+    doubt,
+    fault,
+    given,
+    is_always_readable,
+    matches,
+    product,
+)
 from kehu_analysis.data.schema import Column, Table
-from kehu_analysis.data.settings import Filter, TableSettings
+from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.data.sources import OpenedFile
-from kehu_analysis.engine.duckdb import identifier, quoted
+from kehu_analysis.data.text_files import FILE, ROW
+from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 from kehu_analysis.errors import DataError
 
 LINE_CLASSES = ("accepted", "set_apart", "filtered", "rejected")
-_MOST_HEADERS, _LONGEST_HEADER = 40, 60
 
 
 @dataclass(frozen=True)
-class Mapping:
-    """Which header of a file is which column of the contract, and which headers are none."""
+class Part:
+    """One file of a table: where its rows are, which header is which column, how its values are written."""
 
-    headers: dict[str, str]
-    unused: tuple[str, ...]
+    file: OpenedFile
+    mapping: Mapping
+    style: Style
 
-
-def map_columns(table: Table, opened: OpenedFile, settings: TableSettings, shown: str) -> Mapping:
-    """Recognise a file's columns.
-
-    Raises
-    ------
-    DataError
-        A required column is missing, or two headers could be it, or the settings name a header that is not there.
-    """
-    candidates = table.candidates(opened.headers)
-    present = _listed(opened.headers)
-    for column, header in settings.columns.items():
-        if header not in opened.headers:
-            raise DataError(
-                "mapped_header_missing",
-                table=table.name,
-                column=column,
-                header=header,
-                path=shown,
-                headers=present,
-            )
-        candidates[column] = [header]
-    chosen = set(settings.columns.values())
-    headers = {}
-    for column, found in candidates.items():
-        free = found if column in settings.columns else [header for header in found if header not in chosen]
-        if len(free) > 1:
-            raise DataError("ambiguous_column", table=table.name, column=column, path=shown, candidates=", ".join(free))
-        if free:
-            headers[column] = free[0]
-    if missing := [name for name in table.required_columns if name not in headers]:
-        raise DataError("missing_column", table=table.name, columns=", ".join(missing), path=shown, headers=present)
-    used = set(headers.values())
-    return Mapping(headers, tuple(header for header in opened.headers if header not in used))
-
-
-def _listed(headers: Sequence[str]) -> str:
-    # The first line of a file that is no table may be anything.
-    shown = [header if len(header) <= _LONGEST_HEADER else f"{header[:_LONGEST_HEADER]}…" for header in headers]
-    return ", ".join(shown[:_MOST_HEADERS] + ["…"] * (len(shown) > _MOST_HEADERS))
+    def has(self, column: str) -> bool:
+        """Tell whether the file has a column of the contract, or what it is computed from."""
+        return column in self.mapping.headers
 
 
 def classify(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    opened: Sequence[tuple[OpenedFile, Mapping]],
+    parts: Sequence[Part],
     *,
-    filters: Sequence[Filter],
+    settings: TableSettings,
     timezone: str,
     last_valid_day: str,
+    scratch: Path,
 ) -> list[Column]:
-    """Make ``<table>_rows``: every row with its values, ``line_class``, ``reason``, ``fault_column``, ``fault_value``.
+    """Make ``<table>_rows``: every row with its values, ``line_class``, ``reason``, ``fault_column``.
 
-    Returns the columns that at least one file has. Optional columns whose value cannot be read become missing and
-    are listed in ``<table>_warnings`` (column, reason, n_lines, example); the row itself stays.
+    Returns the columns that at least one file has. An optional column whose value cannot be read becomes missing, and
+    ``warning_<column>`` says why; the row itself stays. Raw texts are not carried along: :func:`given_texts` looks up
+    the few that are needed.
     """
-    names = dict.fromkeys(name for _, mapping in opened for name in mapping.headers)
-    columns = [column for name in names if (column := table.column(name)) is not None]
-    parts = [_raw_rows(file, mapping, columns, filters, timezone) for file, mapping in opened]
-    connection.execute(f"CREATE TEMP VIEW {table.name}_raw AS {' UNION ALL '.join(parts)}")
-    connection.execute(f"CREATE TEMP TABLE {table.name}_rows AS {_classified(table, columns, last_valid_day)}")
-    for file, _ in opened:
-        if not file.typed:
-            connection.execute(
-                f"INSERT INTO {table.name}_rows BY NAME SELECT {FILE}, {ROW}, 'rejected' AS line_class, "
-                f"'broken_line' AS reason, line_text AS fault_value FROM {file.relation}_broken"
-            )
-    _make_warnings(connection, table, columns)
+    names = [*table.required_columns, *(name for part in parts for name in part.mapping.headers)]
+    columns = [column for name in dict.fromkeys(names) if (column := table.column(name)) is not None]
+    values = " UNION ALL ".join(_values(part, columns, settings, timezone) for part in parts)
+    judged = _judged(table, columns, f"({values})", last_valid_day)
+    if table.key:
+        judged = _with_repeated_keys(judged, table.key)
+    query = _classified(table, judged)
+    broken = [part.file.broken for part in parts if part.file.broken is not None]
+    for relation in broken:
+        query += (
+            f" UNION ALL BY NAME SELECT {FILE}, {ROW}, 'rejected' AS line_class, 'broken_line' AS reason "
+            f"FROM {relation}"
+        )
+    mending = [part for part in parts if part.mapping.mends]
+    if mending:
+        query = _with_mended(query, mending, [part.file.shown for part in parts if not part.mapping.mends])
+    if broken or table.key or mending or len(parts) > 1 or any(part.file.is_text for part in parts):
+        # Judged once and kept. Rows of one typed file are as quick to judge again as to read back.
+        path = scratch / f"{table.name}_rows.parquet"
+        connection.execute(f"COPY ({query}) TO {quoted(path)} (FORMAT parquet)")
+        query = f"FROM read_parquet({path_literal(path)})"
+    connection.execute(f"CREATE TEMP VIEW {table.name}_rows AS {query}")
+    _take_census(connection, table, columns)
     return columns
 
 
-def _raw_rows(
-    file: OpenedFile, mapping: Mapping, columns: Sequence[Column], filters: Sequence[Filter], timezone: str
-) -> str:
-    """Return the rows of one file: each column's value, and its text as ``raw_<column>``."""
-    parts = [FILE, ROW]
+def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:
+    """Make ``<table>_census``: lines, amount and doubtful values by customer, class and reason, in one reading."""
+    has = {column.name for column in columns}
+    customer = "customer_id" if table.name == "transactions" else "NULL"
+    amount = "amount" if "amount" in has else "NULL"
+    warned = [warning(column) for column in columns if has_warning(column)]
+    n_doubts = f"count({') + count('.join(warned)})" if warned else "0"
+    connection.execute(
+        f"CREATE TEMP TABLE {table.name}_census AS SELECT {customer} AS customer_id, line_class, reason, "
+        f"count(*) AS n_lines, sum({amount}) AS amount, {n_doubts} AS n_doubts FROM {table.name}_rows GROUP BY ALL"
+    )
+
+
+def _values(part: Part, columns: Sequence[Column], settings: TableSettings, timezone: str) -> str:
+    """Return the rows of one file: each column's value, and whether there was one to read."""
+    file = part.file
+    listed_values = [FILE, ROW]
     for column in columns:
-        header = mapping.headers.get(column.name)
-        text = "CAST(NULL AS VARCHAR)" if header is None else clean_text(header)
-        value = f"CAST(NULL AS {column.sql_type})" if header is None else column_value(column, text, timezone)
-        parts += [f"{value} AS {identifier(column.name)}", f"{text} AS {raw(column)}"]
-    return f"SELECT {', '.join(parts)}, {_filter(file, filters)} AS filter_reason FROM {file.relation}"
+        header = part.mapping.headers.get(column.name)
+        if header is not None:
+            is_text = file.types[header] == "VARCHAR"
+            value = column_value(column, header, file.types[header], timezone, part.style)
+            is_given = f"{clean_text(header) if is_text else identifier(header)} IS NOT NULL"
+        elif column.name == "amount" and settings.amount_from is not None:
+            factors = (settings.amount_from.quantity, settings.amount_from.unit_price)
+            value = product(*factors, (file.types[factors[0]], file.types[factors[1]]), part.style)
+            is_given = " AND ".join(f"{clean_text(factor)} IS NOT NULL" for factor in factors)
+        else:
+            value, is_given = f"CAST(NULL AS {column.sql_type})", "false"
+        listed_values.append(f"{value} AS {identifier(column.name)}")
+        if not is_always_readable(column):
+            listed_values.append(f"{is_given} AS {given(column)}")
+    return f"SELECT {', '.join(listed_values)}, {_filter(file, settings)} AS filter_reason FROM {file.relation}"
 
 
-def _filter(file: OpenedFile, filters: Sequence[Filter]) -> str:
+def _filter(file: OpenedFile, settings: TableSettings) -> str:
     cases = []
-    for rule in filters:
+    for rule in settings.filters:
         if rule.column not in file.headers:
-            raise DataError("filter_column_missing", column=rule.column, headers=_listed(file.headers))
+            raise DataError("filter_column_missing", column=rule.column, headers=listed(file.headers))
         cases.append(f"WHEN {matches(rule)} THEN {quoted(rule.reason)}")
     return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
-def _classified(table: Table, columns: Sequence[Column], last_valid_day: str) -> str:
-    """Return the query that puts each row of ``<table>_raw`` in its class."""
-    # A sale without a customer is sound: it is set apart, not rejected.
-    without_customer = "customer_id IS NULL" if table.name == "transactions" else "false"
-    values, broken, fault_columns, fault_values = [FILE, ROW, "filter_reason"], [], [], []
+def _judged(table: Table, columns: Sequence[Column], rows: str, last_valid_day: str) -> str:
+    """Return the query that says of each row what is wrong with it, and clears optional values that cannot be read."""
+    values, broken, fault_columns = [FILE, ROW, "filter_reason"], [], []
     for column in columns:
         name = identifier(column.name)
         may_be_missing = not column.required or (table.name == "transactions" and column.kind == "id")
         found = fault(column, last_valid_day, may_be_missing=may_be_missing)
+        doubtful = doubt(column)
         if column.required:
             values.append(name)
             broken.append(found)
             fault_columns.append(f"WHEN {found} IS NOT NULL THEN {quoted(column.name)}")
-            fault_values.append(f"WHEN {found} IS NOT NULL THEN {raw(column)}")
+            if doubtful:
+                values.append(f"{doubtful} AS {warning(column)}")
         else:
-            values += [f"CASE WHEN {found} IS NULL THEN {name} END AS {name}", f"{found} AS {_warning(column)}"]
-            values.append(raw(column))
-    judged = (
-        f"SELECT {', '.join(values)}, coalesce({', '.join(broken)}) AS broken, "
-        f"CASE {' '.join(fault_columns)} END AS fault_column, CASE {' '.join(fault_values)} END AS fault_value "
-        f"FROM {table.name}_raw"
-    )
-    if table.key:
-        judged = _with_repeated_keys(judged, table.key)
+            warned = f"coalesce({found}, {doubtful})" if doubtful else found
+            values += [f"CASE WHEN {found} IS NULL THEN {name} END AS {name}", f"{warned} AS {warning(column)}"]
     return (
-        "SELECT * EXCLUDE (broken, filter_reason), CASE WHEN filter_reason IS NOT NULL THEN 'filtered' "
-        f"WHEN broken IS NOT NULL THEN 'rejected' WHEN {without_customer} THEN 'set_apart' ELSE 'accepted' END "
-        f"AS line_class, coalesce(filter_reason, broken, CASE WHEN {without_customer} THEN 'no_customer' END) "
-        f"AS reason FROM ({judged})"
+        f"SELECT {', '.join(values)}, coalesce({', '.join(broken)}) AS broken, CASE {' '.join(fault_columns)} END "
+        f"AS fault_column FROM {rows}"
     )
 
 
 def _with_repeated_keys(judged: str, key: Sequence[str]) -> str:
     # Only rows that are sound otherwise take a key: a row that was filtered or rejected does not stand in the way.
     columns = ", ".join(map(identifier, key))
-    values = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in key)
     numbered = (
         f"SELECT *, broken IS NULL AND filter_reason IS NULL AS is_sound, row_number() OVER (PARTITION BY {columns}, "
         f"broken IS NULL AND filter_reason IS NULL ORDER BY {FILE}, {ROW}) > 1 AND is_sound AS is_repeated "
@@ -163,22 +163,83 @@ def _with_repeated_keys(judged: str, key: Sequence[str]) -> str:
     return (
         "SELECT * EXCLUDE (is_sound, is_repeated) REPLACE ("
         "CASE WHEN is_repeated THEN 'repeated_key' ELSE broken END AS broken, "
-        f"CASE WHEN is_repeated THEN {quoted(', '.join(key))} ELSE fault_column END AS fault_column, "
-        f"CASE WHEN is_repeated THEN concat_ws(', ', {values}) ELSE fault_value END AS fault_value) FROM ({numbered})"
+        f"CASE WHEN is_repeated THEN {quoted(', '.join(key))} ELSE fault_column END AS fault_column) FROM ({numbered})"
     )
 
 
-def _make_warnings(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:
-    found = [
-        f'SELECT {quoted(column.name)} AS "column", {_warning(column)} AS reason, count(*) AS n_lines, '
-        f"min({raw(column)}) AS example FROM {table.name}_rows WHERE line_class <> 'filtered' "
-        f"AND {_warning(column)} IS NOT NULL GROUP BY ALL"
-        for column in columns
-        if not column.required
-    ]
-    none = "SELECT '' AS \"column\", '' AS reason, 0 AS n_lines, '' AS example WHERE false"
-    connection.execute(f"CREATE TEMP TABLE {table.name}_warnings AS {' UNION ALL '.join([*found, none])}")
+def _classified(table: Table, judged: str) -> str:
+    # A sale without a customer is sound: it is set apart, not rejected.
+    without_customer = "customer_id IS NULL" if table.name == "transactions" else "false"
+    return (
+        "SELECT * EXCLUDE (broken, filter_reason), CASE WHEN filter_reason IS NOT NULL THEN 'filtered' "
+        f"WHEN broken IS NOT NULL THEN 'rejected' WHEN {without_customer} THEN 'set_apart' ELSE 'accepted' END "
+        f"AS line_class, coalesce(filter_reason, broken, CASE WHEN {without_customer} THEN 'no_customer' END) "
+        f"AS reason FROM ({judged})"
+    )
 
 
-def _warning(column: Column) -> str:
+def _with_mended(query: str, mending: Sequence[Part], others: Sequence[str]) -> str:
+    """Let a rejected row for which a mended one was given count as filtered; a row that mends none is rejected.
+
+    A row from a file that is not there any more stands for itself.
+    """
+    names = ", ".join(map(quoted, others)) or "NULL"
+    places = " UNION ALL ".join(
+        f"SELECT {FILE}, {ROW}, {clean_text(PLACE_HEADERS[0])} AS mended_file, "
+        f"TRY_CAST({clean_text(PLACE_HEADERS[1])} AS BIGINT) AS mended_row FROM {part.file.relation} "
+        f"WHERE {clean_text(PLACE_HEADERS[0])} IN ({names})"
+        for part in mending
+    )
+    return (
+        f"WITH classified AS MATERIALIZED ({query}), places AS (SELECT *, row_number() OVER "
+        f"(PARTITION BY mended_file, mended_row ORDER BY {FILE}, {ROW}) AS n FROM ({places})), "
+        f"mended AS (SELECT DISTINCT c.{FILE}, c.{ROW} FROM classified c JOIN places p ON c.{FILE} = p.mended_file "
+        f"AND c.{ROW} = p.mended_row WHERE c.line_class = 'rejected'), "
+        # A second row for the same place would count a sale twice.
+        f"idle AS (SELECT p.{FILE}, p.{ROW} FROM places p ANTI JOIN mended m ON m.{FILE} = p.mended_file "
+        f"AND m.{ROW} = p.mended_row AND p.n = 1) "
+        "SELECT c.* REPLACE (CASE WHEN m.mark THEN 'filtered' WHEN i.mark THEN 'rejected' ELSE c.line_class END "
+        "AS line_class, CASE WHEN m.mark THEN 'mended' WHEN i.mark THEN 'mends_nothing' ELSE c.reason END AS reason) "
+        f"FROM classified c LEFT JOIN (SELECT *, true AS mark FROM mended) m USING ({FILE}, {ROW}) "
+        f"LEFT JOIN (SELECT *, true AS mark FROM idle) i USING ({FILE}, {ROW})"
+    )
+
+
+def given_texts(parts: Sequence[Part], wanted: str, key: Sequence[str], settings: TableSettings) -> str:
+    """Return the query for the texts that stood at some places: file, row, fault_column, fault_value.
+
+    ``wanted`` is a relation with file, row, fault_column; a repeated key shows all its columns.
+    """
+    found = []
+    for part in parts:
+        cases = []
+        for name, header in part.mapping.headers.items():
+            cases.append(f"WHEN {quoted(name)} THEN {clean_text(header)}")
+        if settings.amount_from is not None:
+            factors = settings.amount_from.model_dump().values()
+            text = ", ".join(f"coalesce({clean_text(factor)}, '')" for factor in factors)
+            cases.append(f"WHEN 'amount' THEN concat_ws(' × ', {text})")
+        keys = [clean_text(part.mapping.headers[name]) for name in key if part.has(name)]
+        if keys:
+            cases.append(f"WHEN {quoted(', '.join(key))} THEN concat_ws(', ', {', '.join(keys)})")
+        if part.file.broken is not None:
+            found.append(
+                f"SELECT w.{FILE}, w.{ROW}, w.fault_column, b.line_text AS fault_value FROM {wanted} w "
+                f"JOIN {part.file.broken} b USING ({FILE}, {ROW})"
+            )
+        value = f"CASE w.fault_column {' '.join(cases)} END" if cases else "NULL"
+        found.append(
+            f"SELECT w.{FILE}, w.{ROW}, w.fault_column, {value} AS fault_value FROM {wanted} w "
+            f"JOIN {part.file.relation} r USING ({FILE}, {ROW})"
+        )
+    return " UNION ALL ".join(found)
+
+
+def has_warning(column: Column) -> bool:
+    """Tell whether a doubtful value of the column is kept with a warning."""
+    return not column.required or doubt(column) is not None
+
+
+def warning(column: Column) -> str:
+    """Return the name of the column that says what is doubtful about a value."""
     return identifier(f"warning_{column.name}")

@@ -32,14 +32,37 @@ class Progress:
         self._lines = not sys.stderr.isatty()
         self._bar: tqdm[Never] | None = None
         self._running: list[str] = []
+        self._step = ""
         self._lock = threading.Lock()
 
-    def reading(self, step: str) -> None:
-        """Say that a table is being read, or that the sources are looked at."""
+    def reading(self, step: str, share: float) -> None:
+        """Say that a table is being read, or that the sources are looked at; on a terminal, how far that is."""
+        if self._step == step and share < 1:
+            self._show_reading(share)
+            return
+        if self._step == step:
+            self._end_reading()
+            return
+        self._step = step
+        self._end_reading()
+        if not (self._quiet or self._lines) and step != "hash":
+            shape = "{desc} {bar:24} {percentage:3.0f}% {elapsed}"
+            name = labels.render("ui.progress_reading", self._lang, table=step)
+            self._bar = tqdm(total=1.0, desc=name, bar_format=shape, file=sys.stderr, leave=False)
+            return
         if step == "hash":
             self._say("step_hash")
         else:
             self._say("progress_reading", table=step)
+
+    def _show_reading(self, share: float) -> None:
+        if self._bar is not None:
+            self._bar.update(max(share - self._bar.n, 0.0))
+
+    def _end_reading(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def begin(self, notebooks: Sequence[Path]) -> None:
         """Count the cells that are to be run."""

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kehu_analysis.data import Dataset
+from kehu_analysis.data.build import purchase_days_sql
 from kehu_analysis.engine import DuckDBEngine, Engine
 from kehu_analysis.engine.protocol import Source
 from kehu_analysis.errors import DataError
@@ -103,7 +104,7 @@ def customer_history(
     unit_days = days_per_unit(time_unit)
     runner = engine or DuckDBEngine()
     if isinstance(transactions, Dataset):
-        days: Source = _path_of_purchase_days(transactions, runner)
+        days: Source = transactions.path("purchase_days")
         ids = _customer_ids(transactions)
         last = transactions.last_date
     else:
@@ -165,7 +166,7 @@ def monthly_sales(
     found = _frame(
         runner.query(
             _sql("monthly_sales"),
-            tables={"purchase_days": _path_of_purchase_days(dataset, runner)},
+            tables={"purchase_days": dataset.path("purchase_days")},
             parameters={"as_of": _days(end), "first_month": first},
         )
     )
@@ -247,7 +248,7 @@ def cohorts(
     found = _frame(
         runner.query(
             _sql("cohorts"),
-            tables={"purchase_days": _path_of_purchase_days(dataset, runner)},
+            tables={"purchase_days": dataset.path("purchase_days")},
             parameters={"as_of": _days(end), "first_month": first_month, "months_per_period": n_months},
         )
     )
@@ -268,13 +269,6 @@ def _quarter_frequency(fiscal_year_start: int) -> str:
     return f"Q-{_MONTH_CODES[fiscal_year_start - 2]}"  # the year ends with the month before it starts
 
 
-def _path_of_purchase_days(dataset: Dataset, engine: Engine) -> Source:
-    path = dataset.path("purchase_days")
-    if not path.is_file():
-        engine.store(_sql("purchase_days"), tables={"transactions": dataset.path("transactions")}, path=path)
-    return path
-
-
 def _purchase_days_of_frame(frame: pd.DataFrame, engine: Engine) -> tuple[pa.Table, pd.Series, date]:
     check_columns(frame, ("customer_id", "date", "amount"), analysis="btyd_summary")
     dates, amounts = _local_dates(frame["date"]), pd.to_numeric(frame["amount"], errors="coerce").astype("float64")
@@ -284,7 +278,7 @@ def _purchase_days_of_frame(frame: pd.DataFrame, engine: Engine) -> tuple[pa.Tab
     if not usable.all():
         raise DataError("unusable_rows", n_rows=int((~usable).sum()), example=frame.index[~usable][0])
     rows = pd.DataFrame({"customer_key": keys, "date": dates.to_numpy(), "amount": amounts.to_numpy()})
-    days = engine.query(_sql("purchase_days"), tables={"transactions": rows})
+    days = engine.query(purchase_days_sql(), tables={"transactions": rows})
     return days, pd.Series(ids), dates.max().date()
 
 

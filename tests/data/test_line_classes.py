@@ -157,7 +157,7 @@ def test_an_unreadable_optional_value_costs_no_row_but_is_told(check):
         surveys="customer_id,date,satisfaction,recommendation\n1,2026-01-05,4.5,11\n1,2026-01-05,5.0,10\n",
         customers="customer_id,latitude,opened_on\n1,91,infinity\n7,30,2026-12-31\n",
     )
-    told = dataset.warnings().set_index(["table", "column"])[["reason", "n_lines", "example"]]
+    told = dataset.failures().set_index(["table", "column"])[["reason", "n_lines", "example"]]
     assert told.loc[("transactions", "quantity")].tolist() == ["not_number", 1, "two"]
     assert told.loc[("surveys", "satisfaction")].tolist() == ["not_integer", 1, "4.5"]  # no silent rounding
     assert told.loc[("surveys", "recommendation")].tolist() == ["above_range", 1, "11"]
@@ -170,7 +170,7 @@ def test_an_unreadable_optional_value_costs_no_row_but_is_told(check):
 
 def test_unknown_references_are_told(check):
     dataset = check(transactions=HEADER + "1,2026-01-05,1\n9,2026-01-05,1\n", customers="customer_id\n1\n")
-    warning = dataset.warnings().iloc[0]
+    warning = dataset.failures().iloc[0]
     assert warning[["table", "column", "reason", "n_lines", "example"]].tolist() == [
         "transactions", "customer_id", "unknown_reference", 1, "9",
     ]  # fmt: skip

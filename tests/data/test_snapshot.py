@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kehu_analysis.data import check_dataset, default_cache, open_dataset, snapshot
+from kehu_analysis.data import build, check_dataset, default_cache, open_dataset, snapshot
 from kehu_analysis.errors import DataError, RunError, UsageError
 
 HEADER = "customer_id,date,amount\n"
@@ -22,7 +22,7 @@ def log(*lines):
 
 def steps_of(source):
     steps = []
-    dataset = check_dataset(source, progress=steps.append)
+    dataset = check_dataset(source, progress=lambda step, share: steps.append(step))
     return dataset.snapshot, "transactions" in steps
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_left_of_a_build_that_failed(check, cache, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "_log_facts", fail)
+        patch.setattr(build, "log_facts", fail)
         with pytest.raises(KeyboardInterrupt):
             check(transactions=log("1,2026-01-05,1"))
     assert [path.suffix for path in cache.iterdir()] == [".lock"]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kehu_analysis.data import check_dataset, open_dataset
-from kehu_analysis.data.delimited import read_header
+from kehu_analysis.data.text_files import read_header
 from kehu_analysis.errors import DataError
 
 HEADER = "customer_id,date,amount\n"
@@ -62,12 +62,20 @@ DATES = {
     "2026-01-06 00:30:00 +0900": date(2026, 1, 5),
     "2026-01-05 11:30:00-05": date(2026, 1, 6),
     "2026-01-06 00:30:00.5+09:00": date(2026, 1, 5),
-    "05/01/2026": None,
     "2026-13-01": None,
     "2026-02-29": None,
     "epoch": None,
     "-infinity": None,
-    "46027": None,
+    "46027": date(2026, 1, 5),  # as Excel keeps it
+    "46027.75": date(2026, 1, 5),
+    "２０２６年１月５日": date(2026, 1, 5),
+    "2026年01月05日 下午3:05": date(2026, 1, 5),
+    "2026/01/05 3:05 PM": date(2026, 1, 5),
+    "20260105233000": date(2026, 1, 5),
+    "15/01/2026": date(2026, 1, 15),  # one such date tells the order of all
+    "05/01/2026 8:05": date(2026, 1, 5),
+    "13/13/2026": None,
+    "19999": None,
     "2026-01-05 10:00 sometime": None,
     "99999-01-01": None,
 }
@@ -109,7 +117,7 @@ def test_parquet_with_native_types(folder):
     assert rows["customer_id"].tolist() == ["7", "7"]
     assert rows["amount"].tolist() == [Decimal("0.1"), Decimal("19.99")]
     assert rows["quantity"].tolist()[1] == 2.5
-    assert dataset.warnings().empty  # NaN is missing, not wrong
+    assert dataset.failures().query("severity == 'warning'").empty  # NaN is missing, not wrong
     # Parquet has no header row: its first row is row 1.
     assert dataset.rejected()[["row", "column", "reason"]].values.tolist() == [
         [3, "amount", "missing"],
@@ -165,7 +173,7 @@ def test_hostile_headers_do_no_harm(check):
     assert accepted(dataset)["customer_id"].tolist() == ["1"]
     assert dataset.rejected()["row"].tolist() == [3]
     unused = dataset.account["tables"]["transactions"]["unused_headers"]
-    assert unused == [injected, 'a"b', "_row (2)", "_file (2)", "driver_x", "column 9", "column 10", "${}", "'"]
+    assert unused == [injected, 'a"b', "_row", "_file", "driver_x", "column 9", "column 10", "${}", "'"]
 
 
 def test_hostile_headers_can_be_mapped_and_filtered(check):
@@ -188,13 +196,13 @@ def test_hostile_headers_can_be_mapped_and_filtered(check):
     lines = dataset.line_classes()[["line_class", "reason", "n_lines"]].values.tolist()
     assert lines == [["accepted", "", 1], ["filtered", 'it\'s "void"); --', 1]]
     assert dataset.table("surveys")['driver_a"b'].tolist()[0] == 4
-    assert dataset.warnings()["reason"].tolist() == ["above_range"]
+    assert dataset.failures()["reason"].tolist() == ["above_range"]
 
 
 def test_a_header_with_a_line_end_and_a_long_one(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text('"customer\nid",date,amount\n')
-    assert read_header(path, "x") == (["customer\nid", "date", "amount"], ",")
+    assert read_header(path, "x") == (["customer\nid", "date", "amount"], ",", 0)
     path.write_text("a" * 200_000)
     assert len(read_header(path, "x")[0]) == 1
 

@@ -1,0 +1,211 @@
+"""Turn a dataset's files into its canonical tables, and account for every row on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kehu_analysis.data.failures import cross_failures, doubts_of_values, write_rejected
+from kehu_analysis.data.log_facts import log_facts, write_log_days
+from kehu_analysis.data.mapping import check_agreement, map_columns
+from kehu_analysis.data.progress import Watch
+from kehu_analysis.data.schema import Column, Table, contract
+from kehu_analysis.data.settings import DatasetSettings
+from kehu_analysis.data.sources import open_file
+from kehu_analysis.data.styles import find_styles
+from kehu_analysis.data.text_files import FILE, ROW
+from kehu_analysis.data.validate import Part, classify
+from kehu_analysis.engine import DuckDBEngine
+from kehu_analysis.engine.duckdb import identifier, quoted
+from kehu_analysis.errors import DataError
+
+
+def build_tables(
+    files: dict[str, list[Path]],
+    root: Path,
+    settings: DatasetSettings,
+    folder: Path,
+    scratch: Path,
+    today: date,
+    watch: Watch,
+) -> dict[str, Any]:
+    """Write the canonical tables into ``folder`` and return the account of every row read.
+
+    Raises
+    ------
+    DataError
+        The sources break the contract as a whole: no such column, no rows, values that can be read in two ways.
+    """
+    account: dict[str, Any] = {"tables": {}, "failures": []}
+    with DuckDBEngine().session() as connection:
+        # Asked for how far it is, by Watch; printed is nothing.
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
+        for name, paths in files.items():
+            table = contract()[name]
+            built, failures = _build_table(connection, table, root, paths, settings, folder, scratch, today, watch)
+            account["failures"] += failures
+            if built is not None:
+                account["tables"][name] = built
+        account["log"], account["depends_on_today"], doubts = log_facts(connection, folder, settings, today)
+        account["failures"] += cross_failures(connection, folder, list(account["tables"]), account["log"])
+        account["failures"] += doubts
+    reasons = {line["reason"] for table in account["tables"].values() for line in table["lines"]}
+    account["depends_on_today"] |= "in_the_future" in reasons
+    account["failures"].sort(key=lambda found: (found["severity"], found["table"] != "transactions"))
+    return account
+
+
+def _build_table(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    root: Path,
+    paths: Sequence[Path],
+    settings: DatasetSettings,
+    folder: Path,
+    scratch: Path,
+    today: date,
+    watch: Watch,
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    wanted = settings.table(table.name)
+    shown = [_shown(path, root) for path in paths]
+    opened, passed_over = [], []
+    with watch(connection, table.name, "open"):
+        for number, (path, name) in enumerate(zip(paths, shown, strict=True)):
+            files, sheets = open_file(
+                connection, path, f"{table.name}_{number}", scratch, shown=name, table=table, settings=wanted
+            )
+            opened += [(file, map_columns(table, file, wanted)) for file in files]
+            passed_over += sheets
+        check_agreement(table, opened, wanted)
+        styles = find_styles(connection, table, opened, wanted)
+    parts = [Part(*one, style) for one, style in zip(opened, styles, strict=True)]
+    with watch(connection, table.name, "judge"):
+        columns = classify(
+            connection,
+            table,
+            parts,
+            settings=wanted,
+            timezone=settings.timezone,
+            last_valid_day=today.isoformat(),
+            scratch=scratch,
+        )
+        lines, n_doubts = _count_classes(connection, table)
+    if not lines and table.name == "transactions":
+        raise DataError("header_only", table=table.name, files=", ".join(shown))
+    if not lines:
+        # A blank template beside a filled one is no fault.
+        return None, [_empty_table(table, shown)]
+    with watch(connection, table.name, "store"):
+        _store(connection, table, columns, folder, len(parts))
+    if table.name == "transactions":
+        with watch(connection, table.name, "days"):
+            _store_days(connection, folder)
+            write_log_days(connection, columns, folder)
+    n_rejected = sum(line["n_lines"] for line in lines if line["line_class"] == "rejected")
+    failures = write_rejected(connection, table, parts, wanted, folder) if n_rejected else []
+    failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
+    unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)
+    return {
+        "files": shown,
+        "sheets_passed_over": passed_over,
+        "columns": {
+            column.name: next((p.mapping.headers[column.name] for p in parts if p.has(column.name)), "")
+            for column in columns
+        },
+        "unused_headers": list(unused),
+        "styles": {part.file.shown: vars(part.style) for part in parts},
+        "lines": lines,
+    }, failures
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) and path != root else path.name
+
+
+def _empty_table(table: Table, shown: Sequence[str]) -> dict[str, Any]:
+    return {
+        "severity": "warning",
+        "table": table.name,
+        "file": ", ".join(shown),
+        "column": "",
+        "reason": "empty_table",
+        "n_lines": 0,
+        "first_row": None,
+        "example": "",
+        "period": "",
+    }
+
+
+def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[list[dict[str, Any]], int]:
+    has_amount = table.column("amount") is not None
+    total = "coalesce(sum(amount), 0)" if has_amount else "NULL"
+    classes = connection.execute(
+        f"SELECT line_class, coalesce(reason, ''), CAST(sum(n_lines) AS BIGINT), CAST({total} AS VARCHAR), "
+        f"CAST(sum(n_doubts) AS BIGINT) FROM {table.name}_census GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    lines = [
+        {"line_class": line_class, "reason": reason, "n_lines": n_lines, "amount": amount}
+        for line_class, reason, n_lines, amount, _ in classes
+    ]
+    return lines, sum(n_doubts for *_, n_doubts in classes)
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], folder: Path, n_files: int
+) -> None:
+    names = ", ".join(identifier(column.name) for column in columns)
+    rows = f"{table.name}_rows"
+    if table.name != "transactions":
+        order = ", ".join([*(identifier(name) for name in table.required_columns), FILE, ROW])
+        query = f"SELECT {names} FROM {rows} WHERE line_class = 'accepted' ORDER BY {order}"
+        write_parquet(connection, query, folder / f"{table.name}.parquet")
+        return
+    connection.execute(
+        "CREATE TEMP TABLE customer_keys AS "
+        "SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS customer_key "
+        f"FROM (SELECT DISTINCT customer_id FROM {table.name}_census WHERE line_class = 'accepted')"
+    )
+    write_parquet(
+        connection,
+        "SELECT customer_key, customer_id FROM customer_keys ORDER BY customer_key",
+        folder / "customer_keys.parquet",
+    )
+    # Of one file the row alone tells the order; a text less to sort by, and to carry, is felt.
+    place = ROW if n_files == 1 else f"{FILE}, {ROW}"
+    write_parquet(
+        connection,
+        f"SELECT customer_key, {names} FROM {rows} JOIN customer_keys USING (customer_id) "
+        f"WHERE line_class = 'accepted' ORDER BY customer_key, date, {place}",
+        folder / "transactions.parquet",
+    )
+    any_set_apart = connection.execute(
+        f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'set_apart'"
+    ).fetchone() != (0,)
+    write_parquet(
+        connection,
+        f"SELECT {names} FROM {rows} WHERE line_class = 'set_apart' ORDER BY date, {place}"
+        if any_set_apart
+        else f"SELECT {names} FROM {rows} LIMIT 0",
+        folder / "transactions_set_apart.parquet",
+    )
+
+
+def _store_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    connection.execute(f"CREATE TEMP VIEW transactions AS FROM read_parquet({quoted(folder / 'transactions.parquet')})")
+    write_parquet(connection, purchase_days_sql(), folder / "purchase_days.parquet")
+
+
+def purchase_days_sql() -> str:
+    """Return the text that sums the table ``transactions`` by customer and day, for any engine."""
+    return resources.files("kehu_analysis.data").joinpath("purchase_days.sql").read_text(encoding="utf-8")
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    """Write the rows of a query to a Parquet file."""
+    connection.execute(f"COPY ({query}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)")

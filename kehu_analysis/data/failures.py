@@ -1,0 +1,176 @@
+"""List what is wrong or doubtful, as one table: where, how often, and one example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kehu_analysis.data.schema import Column, Table, contract
+from kehu_analysis.data.settings import TableSettings
+from kehu_analysis.data.text_files import FILE, ROW
+from kehu_analysis.data.validate import Part, given_texts, has_warning, warning
+from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
+
+FAILURE_COLUMNS = ("severity", "table", "file", "column", "reason", "n_lines", "first_row", "example", "period")
+
+
+def write_rejected(
+    connection: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part], settings: TableSettings, folder: Path
+) -> list[dict[str, Any]]:
+    """Write a table's rejected rows, as a list of faults and in the source's own columns; return the failures.
+
+    ``rejected_<table>.parquet`` has table, file, row, column, value, reason; ``rejected_rows_<table>.parquet`` has
+    the source's columns as texts, then ``_file``, ``_row``, ``_column``, ``_reason``.
+    """
+    name = table.name
+    connection.execute(
+        f"CREATE TEMP TABLE {name}_rejected AS SELECT {FILE}, {ROW}, fault_column, reason FROM {name}_rows "
+        "WHERE line_class = 'rejected'"
+    )
+    texts = given_texts(parts, f"{name}_rejected", table.key, settings)
+    listed = folder / f"rejected_{name}.parquet"
+    connection.execute(
+        f'COPY (SELECT {quoted(name)} AS "table", f.{FILE} AS file, f.{ROW} AS "row", coalesce(f.fault_column, \'\') '
+        f'AS "column", coalesce(t.fault_value, \'\') AS "value", f.reason FROM {name}_rejected f '
+        f'LEFT JOIN ({texts}) t USING ({FILE}, {ROW}) ORDER BY file, "row") TO {quoted(listed)} (FORMAT parquet)'
+    )
+    in_own_columns = " UNION ALL BY NAME ".join(_own_columns(part, f"{name}_rejected") for part in parts)
+    connection.execute(
+        f"COPY (SELECT * EXCLUDE ({FILE}, {ROW}, fault_column, reason), {FILE} AS _file, {ROW} AS _row, "
+        f"coalesce(fault_column, '') AS _column, reason AS _reason FROM ({in_own_columns}) ORDER BY {FILE}, {ROW}) "
+        f"TO {quoted(folder / f'rejected_rows_{name}.parquet')} (FORMAT parquet)"
+    )
+    return _rows(
+        connection,
+        f'SELECT \'error\' AS severity, "table", file, "column", reason, count(*) AS n_lines, '
+        'min("row") AS first_row, arg_min("value", "row") AS example '
+        f'FROM read_parquet({path_literal(listed)}) GROUP BY ALL ORDER BY file, first_row, "column", reason',
+    )
+
+
+def _own_columns(part: Part, rejected: str) -> str:
+    # A mended row that is still wrong keeps its place in this file, not the one that it was first read from.
+    file = part.file
+    own = [header for header in file.headers if not (part.mapping.mends and header.startswith("_"))]
+    columns = ", ".join(f"CAST(r.{identifier(header)} AS VARCHAR) AS {identifier(header)}" for header in own)
+    query = f"SELECT {columns}, w.* FROM {rejected} w JOIN {file.relation} r USING ({FILE}, {ROW})"
+    if file.broken is not None:
+        query += (
+            f" UNION ALL BY NAME SELECT b.line_text AS _line, w.* FROM {rejected} w "
+            f"JOIN {file.broken} b USING ({FILE}, {ROW})"
+        )
+    return query
+
+
+def doubts_of_values(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    parts: Sequence[Part],
+    columns: Sequence[Column],
+    settings: TableSettings,
+) -> list[dict[str, Any]]:
+    """Return what was doubtful in the values of rows that were kept."""
+    warned = [column for column in columns if has_warning(column)]
+    # All columns in one reading of the rows.
+    cases = ", ".join(f"{{'c': {quoted(c.name)}, 'reason': {warning(c)}}}" for c in warned)
+    is_warned = " OR ".join(f"{warning(column)} IS NOT NULL" for column in warned)
+    found = f"{table.name}_doubts"
+    connection.execute(
+        f"CREATE TEMP TABLE {found} AS SELECT {FILE}, doubt.c AS fault_column, doubt.reason AS reason, "
+        f"count(*) AS n_lines, min({ROW}) AS {ROW} FROM (SELECT {FILE}, {ROW}, unnest([{cases}]) AS doubt FROM {table.name}_rows "
+        f"WHERE line_class IN ('accepted', 'set_apart') AND ({is_warned})) WHERE doubt.reason IS NOT NULL GROUP BY ALL"
+    )
+    texts = given_texts(parts, f"(SELECT DISTINCT {FILE}, {ROW}, fault_column FROM {found})", (), settings)
+    return _rows(
+        connection,
+        f'SELECT \'warning\' AS severity, {quoted(table.name)} AS "table", {FILE} AS file, fault_column AS "column", '
+        f"reason, n_lines, {ROW} AS first_row, coalesce(t.fault_value, '') AS example FROM {found} "
+        f'LEFT JOIN ({texts}) t USING ({FILE}, {ROW}, fault_column) ORDER BY file, first_row, "column"',
+    )
+
+
+def cross_failures(
+    connection: duckdb.DuckDBPyConnection, folder: Path, names: Sequence[str], log: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return what does not fit between tables: ids that are nowhere, days before the opening or after the end."""
+    found = []
+    for name in names:
+        present = {row[0] for row in connection.execute(f"DESCRIBE {name}_rows").fetchall()}
+        for column in contract()[name].columns:
+            if column.name not in present:
+                continue
+            checks = [
+                _unknown_reference(name, column, names, folder),
+                _too_early(connection, name, column, names, folder),
+                _after_log_end(name, column, log),
+            ]
+            for reason, condition in filter(None, checks):
+                found += _count(connection, name, column, reason, condition, folder)
+    return found
+
+
+def _accepted(name: str, folder: Path) -> str:
+    return f"read_parquet({path_literal(folder / f'{name}.parquet')})"
+
+
+def _unknown_reference(name: str, column: Column, names: Sequence[str], folder: Path) -> tuple[str, str] | None:
+    target = column.references
+    if target is None or target not in names or target == name:
+        return None
+    key, value = contract()[target].key[0], identifier(column.name)
+    return (
+        "unknown_reference",
+        f"{value} IS NOT NULL AND {value} NOT IN (SELECT {key} FROM {_accepted(target, folder)})",
+    )
+
+
+def _too_early(
+    connection: duckdb.DuckDBPyConnection, name: str, column: Column, names: Sequence[str], folder: Path
+) -> tuple[str, str] | None:
+    if column.not_before is None:
+        return None
+    target, _, other = column.not_before.rpartition(".")
+    if not target:
+        present = {row[0] for row in connection.execute(f"DESCRIBE {name}_rows").fetchall()}
+        return ("before_its_start", f"{column.name} < {other}") if other in present else None
+    if target not in names:
+        return None
+    in_target = {row[0] for row in connection.execute(f"DESCRIBE FROM {_accepted(target, folder)}").fetchall()}
+    if other not in in_target:
+        return None
+    key = contract()[target].key[0]
+    return "before_opening", (
+        f"{column.name} < (SELECT o.{other} FROM {_accepted(target, folder)} o WHERE o.{key} = lines.{key})"
+    )
+
+
+def _after_log_end(name: str, column: Column, log: dict[str, Any]) -> tuple[str, str] | None:
+    if not column.within_log or log["complete_until"] is None or name == "transactions":
+        return None
+    return "after_log_end", f"{column.name} > DATE {quoted(log['complete_until'])}"
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, name: str, column: Column, reason: str, condition: str, folder: Path
+) -> list[dict[str, Any]]:
+    # Most tables fit: looking at the stored one is quick, and only what does not fit is looked up in the sources.
+    query = f"SELECT count(*) FROM {_accepted(name, folder)} AS lines WHERE {condition}"
+    if connection.execute(query).fetchone() == (0,):
+        return []
+    return _rows(
+        connection,
+        f"SELECT 'warning' AS severity, {quoted(name)} AS \"table\", {FILE} AS file, "
+        f'{quoted(column.name)} AS "column", '
+        f"{quoted(reason)} AS reason, count(*) AS n_lines, min({ROW}) AS first_row, "
+        f"CAST(arg_min({identifier(column.name)}, {ROW}) AS VARCHAR) AS example FROM {name}_rows AS lines "
+        f"WHERE line_class = 'accepted' AND {condition} GROUP BY ALL ORDER BY file",
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    found = connection.execute(query)
+    names = [column[0] for column in found.description or ()]
+    return [{"period": "", **dict(zip(names, row, strict=True))} for row in found.fetchall()]

@@ -1,0 +1,102 @@
+"""Recognise which header of a file is which column of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kehu_analysis.data.schema import Table
+from kehu_analysis.data.settings import TableSettings
+from kehu_analysis.data.sources import OpenedFile
+from kehu_analysis.errors import DataError
+
+#: The headers of a workbook of rejected rows: where each row came from, and what was wrong with it.
+PLACE_HEADERS = ("_file", "_row")
+FAULT_HEADERS = ("_column", "_reason")
+LINE_HEADER = "_line"
+_MOST_HEADERS, _LONGEST_HEADER = 40, 60
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Which header of a file is which column of the contract, and which headers are none.
+
+    Attributes
+    ----------
+    headers
+        Header of each column of the contract that the file has.
+    unused
+        The headers that are no column.
+    mends
+        Whether the rows stand in for rejected rows of other files, which they name.
+    """
+
+    headers: dict[str, str]
+    unused: tuple[str, ...]
+    mends: bool = False
+
+
+def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Mapping:
+    """Recognise a file's columns.
+
+    Raises
+    ------
+    DataError
+        A required column is missing, or two headers could be it, or the settings name a header that is not there.
+    """
+    candidates = table.candidates(opened.headers)
+    present = listed(opened.headers)
+    named = dict(settings.columns)
+    if settings.amount_from is not None:
+        named |= {f"amount_from.{name}": header for name, header in settings.amount_from.model_dump().items()}
+        candidates.pop("amount", None)
+    for column, header in named.items():
+        if header not in opened.headers:
+            raise DataError(
+                "mapped_header_missing",
+                table=table.name,
+                column=column,
+                header=header,
+                path=opened.shown,
+                headers=present,
+            )
+    candidates |= {column: [header] for column, header in settings.columns.items()}
+    chosen = set(settings.columns.values())
+    headers = {}
+    for column, found in candidates.items():
+        free = found if column in settings.columns else [header for header in found if header not in chosen]
+        if len(free) > 1:
+            raise DataError(
+                "ambiguous_column", table=table.name, column=column, path=opened.shown, candidates=listed(free)
+            )
+        if free:
+            headers[column] = free[0]
+    wanted = [name for name in table.required_columns if name not in settings.computed]
+    if missing := [name for name in wanted if name not in headers]:
+        raise DataError(
+            "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present
+        )
+    mends = {*PLACE_HEADERS, *FAULT_HEADERS} <= set(opened.headers)
+    used = {*headers.values(), *named.values(), *((*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER) if mends else ())}
+    return Mapping(headers, tuple(header for header in opened.headers if header not in used), mends)
+
+
+def check_agreement(table: Table, opened: Sequence[tuple[OpenedFile, Mapping]], settings: TableSettings) -> None:
+    """See to it that all files of a table have the same columns of the contract.
+
+    Raises
+    ------
+    DataError
+        A file lacks a column that another has; read together, its rows would be without it and nobody would notice.
+    """
+    every = dict.fromkeys(name for _, mapping in opened for name in mapping.headers)
+    lacking = {file.shown: [name for name in every if name not in mapping.headers] for file, mapping in opened}
+    if not settings.files_may_differ and any(lacking.values()):
+        faults = "; ".join(f"{shown}: {', '.join(names)}" for shown, names in lacking.items() if names)
+        raise DataError("files_disagree", table=table.name, lacking=faults)
+
+
+def listed(headers: Sequence[str]) -> str:
+    """Return headers as one text of bearable length: the first line of a file that is no table may be anything."""
+    shown = [header if len(header) <= _LONGEST_HEADER else f"{header[:_LONGEST_HEADER]}…" for header in headers]
+    return ", ".join(shown[:_MOST_HEADERS] + ["…"] * (len(shown) > _MOST_HEADERS))

@@ -1,0 +1,252 @@
+"""Read Excel workbooks as rows of raw texts: which sheets, where the header is, what a cell says."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import python_calamine
+
+from kehu_analysis.data.schema import Table, contract
+from kehu_analysis.data.text_files import CHUNK, FILE, HEADER_ROWS, ROW, distinct
+from kehu_analysis.engine.duckdb import path_literal, quoted
+from kehu_analysis.errors import DataError
+
+SUFFIXES = (".xlsx", ".xlsm", ".xls")
+#: A sheet is read whole, as a rectangle: one cell far away makes it as large as the memory.
+_MOST_CELLS = 40_000_000
+_CELL = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
+_LONGEST_CELL_TAG = 200
+_BATCH = 50_000
+#: Excel keeps 15 digits of a number; beyond that a number says nothing about the digits.
+_MOST_DIGITS = 10**15
+_PROTECTED = "EncryptedPackage".encode("utf-16-le")
+
+
+@dataclass(frozen=True)
+class OpenedSheet:
+    """A sheet as a relation of texts, with the file and row each comes from."""
+
+    relation: str
+    headers: tuple[str, ...]
+    shown: str
+
+
+def is_workbook(path: Path) -> bool:
+    """Tell whether a file is an Excel workbook by its name."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def sheets_of(path: Path, shown: str) -> list[str]:
+    """Return the names of a workbook's visible sheets.
+
+    Raises
+    ------
+    DataError
+        The file is no workbook, or protected by a password.
+    """
+    with _opened(path, shown) as book:
+        return _visible(book)
+
+
+def table_of_sheet(name: str) -> str | None:
+    """Return the table whose name a sheet bears; None where it bears none."""
+    return next((table.name for table in contract().values() if table.is_called(name)), None)
+
+
+def open_sheets(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    shown: str,
+    name: str,
+    scratch: Path,
+    *,
+    table: Table,
+    wanted: Sequence[str],
+    is_header: Callable[[Sequence[str]], bool],
+) -> tuple[list[OpenedSheet], list[str]]:
+    """Make the sheets of a table relations ``<name>_<number>``; return them, and the names of those passed over.
+
+    Read are the sheets that are ``wanted``, else those called like the table, else all that have a known header and
+    are not called like another table. Where there are none, the first sheet with a cell is.
+
+    Raises
+    ------
+    DataError
+        The workbook is damaged, protected or empty, or a sheet is missing or too large.
+    """
+    with _opened(path, shown) as book:
+        names = _visible(book)
+        if missing := [one for one in wanted if one not in names]:
+            raise DataError("no_such_sheet", path=shown, sheets=", ".join(missing), present=", ".join(names))
+        called = [one for one in names if table_of_sheet(one) == table.name]
+        asked = list(wanted) or called or [one for one in names if table_of_sheet(one) is None]
+        found, without_header = [], []
+        for one in asked:
+            rows = list(islice(_rows(book, one), HEADER_ROWS))
+            place = next((number for number, row in enumerate(rows) if is_header(_headers(row))), None)
+            if place is not None:
+                found.append((one, place))
+            elif any(any(row) for row in rows):
+                without_header.append((one, next(number for number, row in enumerate(rows) if any(row))))
+        # Sheets that were asked for are read whatever their header; else one is, so that the fault can be named.
+        read = [*found, *without_header] if wanted or called else found or without_header[:1]
+        if not read:
+            raise DataError("empty_file", path=shown)
+        several = len(names) > 1
+        opened = [
+            _store(
+                connection,
+                book,
+                one,
+                place,
+                shown=f"{shown} [{one}]" if several else shown,
+                relation=f"{name}_{number}",
+                scratch=scratch,
+            )
+            for number, (one, place) in enumerate(read)
+        ]
+        return opened, [one for one in names if one not in {sheet for sheet, _ in read}]
+
+
+@contextmanager
+def _opened(path: Path, shown: str) -> Iterator[python_calamine.CalamineWorkbook]:
+    if path.stat().st_size == 0:
+        raise DataError("empty_file", path=shown)
+    if _is_protected(path):
+        raise DataError("protected_workbook", path=shown)
+    try:
+        _check_size(path, shown)
+        with python_calamine.load_workbook(path) as book:
+            yield book
+    except python_calamine.PasswordError as error:
+        raise DataError("protected_workbook", path=shown) from error
+    except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise DataError("no_workbook", path=shown) from error
+    except BaseException as error:
+        # A reader that finds what it never thought of panics; that is no reason for the program to end.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DataError("no_workbook", path=shown) from error
+
+
+def _is_protected(path: Path) -> bool:
+    # Excel wraps an encrypted workbook in its old format; that names its parts in the directory.
+    with path.open("rb") as file:
+        if not file.read(8).startswith(b"\xd0\xcf\x11\xe0"):
+            return False
+        tail = b""
+        while chunk := file.read(CHUNK):
+            if _PROTECTED in tail + chunk:
+                return True
+            tail = chunk[-len(_PROTECTED) :]
+    return False
+
+
+def _check_size(path: Path, shown: str) -> None:
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.namelist():
+            if part.startswith("xl/worksheets/") and part.endswith(".xml"):
+                n_rows, n_columns = _extent(archive, part)
+                if n_rows * n_columns > _MOST_CELLS:
+                    raise DataError("sheet_too_large", path=shown, n_rows=n_rows, n_columns=n_columns)
+
+
+def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
+    last_row, columns, tail = 0, set(), b""
+    with archive.open(part) as file:
+        while chunk := file.read(CHUNK):
+            text = tail + chunk
+            cells = _CELL.findall(text)
+            if cells:
+                columns |= {column for column, _ in cells}
+                last_row = max(last_row, max(int(row) for _, row in cells))
+            tail = text[-_LONGEST_CELL_TAG:]
+    return last_row, max(map(_column_number, columns), default=0)
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
+
+
+def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
+    return [
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.visible == python_calamine.SheetVisibleEnum.Visible
+        and sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
+    ]
+
+
+def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> Iterator[list[str | None]]:
+    for row in book.get_sheet_by_name(sheet).iter_rows():
+        yield [cell_text(cell) for cell in row]
+
+
+def cell_text(cell: Any) -> str | None:
+    """Return what a cell says as text: whole numbers without a point, dates in ISO form; None where it is empty.
+
+    Examples
+    --------
+    >>> cell_text(17.0), cell_text(0.1), cell_text(datetime(2026, 1, 5)), cell_text("00017"), cell_text("")
+    ('17', '0.1', '2026-01-05', '00017', None)
+    """
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _MOST_DIGITS:
+        return str(int(cell))
+    if isinstance(cell, datetime):
+        has_time = (cell.hour, cell.minute, cell.second, cell.microsecond) != (0, 0, 0, 0)
+        return cell.isoformat(sep=" ") if has_time else cell.date().isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return str(cell) or None
+
+
+def _headers(row: Sequence[str | None]) -> list[str]:
+    return distinct([(cell or "").strip() for cell in row])
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection,
+    book: python_calamine.CalamineWorkbook,
+    sheet: str,
+    header_place: int,
+    *,
+    shown: str,
+    relation: str,
+    scratch: Path,
+) -> OpenedSheet:
+    """Write a sheet's rows as texts to Parquet and make that a relation; a row without a cell is none."""
+    rows = enumerate(_rows(book, sheet), start=1)
+    header = next(row for _, row in islice(rows, header_place, None))
+    # Columns to the right that have neither header nor value are none.
+    headers = _headers(header)
+    schema = pa.schema([*((name, pa.string()) for name in headers), (ROW, pa.int64())])
+    path = scratch / f"{relation}.parquet"
+    with pq.ParquetWriter(path, schema) as writer:
+        filled = ((number, row) for number, row in rows if any(cell is not None for cell in row))
+        while batch := list(islice(filled, _BATCH)):
+            arrays = [pa.array([row[place] for _, row in batch], pa.string()) for place in range(len(headers))]
+            arrays.append(pa.array([number for number, _ in batch], pa.int64()))
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    connection.execute(
+        f"CREATE TEMP VIEW {relation} AS SELECT *, {quoted(shown)} AS {FILE} FROM read_parquet({path_literal(path)})"
+    )
+    return OpenedSheet(relation, tuple(headers), shown)

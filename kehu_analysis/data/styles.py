@@ -1,0 +1,164 @@
+"""Find out how a file writes its dates and numbers, where more than one reading is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+
+from kehu_analysis.data.mapping import Mapping
+from kehu_analysis.data.parse import Style, clean_text
+from kehu_analysis.data.schema import Table
+from kehu_analysis.data.settings import TableSettings
+from kehu_analysis.data.sources import OpenedFile
+from kehu_analysis.engine.duckdb import quoted
+from kehu_analysis.errors import DataError
+
+#: Of the values that can be read in one way only, so many must be read the same way; the rest are mistakes.
+_AGREEMENT = 0.99
+_DAY_MONTH = r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}"
+#: A number with both marks, or with one that can only be the decimal mark, says which that is.
+_POINT = r"^\D*(\d{1,3}(,\d{3})+\.\d*|\d{1,3}(,\d{3}){2,}|\d*\.\d{1,2}|\d*\.\d{4,}|\d{4,}\.\d+|0\.\d+)\D*$"
+_COMMA = r"^\D*(\d{1,3}(\.\d{3})+,\d*|\d{1,3}(\.\d{3}){2,}|\d*,\d{1,2}|\d*,\d{4,}|\d{4,},\d+|0,\d+)\D*$"
+#: One point and three digits after it: thousands, or a fraction.
+_POINT_AND_THREE = r"^\D*[1-9]\d{0,2}\.\d{3}\D*$"
+_THOUSAND = 1000
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """How many values can be read in one way only, in the other way only, or in both; and one of the last."""
+
+    first: int = 0
+    second: int = 0
+    both: int = 0
+    example: str | None = None
+
+    def __add__(self, other: _Evidence) -> _Evidence:
+        return _Evidence(
+            self.first + other.first,
+            self.second + other.second,
+            self.both + other.both,
+            self.example or other.example,
+        )
+
+    @property
+    def verdict(self) -> Literal["first", "second", "mixed", "none"]:
+        n_told = self.first + self.second
+        if n_told == 0:
+            return "none"
+        if max(self.first, self.second) < _AGREEMENT * n_told:
+            return "mixed"
+        return "first" if self.first > self.second else "second"
+
+
+def find_styles(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    opened: Sequence[tuple[OpenedFile, Mapping]],
+    settings: TableSettings,
+) -> list[Style]:
+    """Return how each file writes dates and numbers: as the settings say, else as its values show.
+
+    A file whose values can all be read in both ways is read like the table's other files.
+
+    Raises
+    ------
+    DataError
+        The values can be read in two ways and nothing tells which is meant, or they contradict each other.
+    """
+    orders: list[str] = [settings.date_order or ""] * len(opened)
+    marks: list[str] = [settings.decimal_mark or ""] * len(opened)
+    if settings.date_order is None:
+        found = [_date_evidence(connection, table, *one) for one in opened]
+        orders = _decide(found, ("day_first", "month_first"), "date_order", table, opened)
+    if settings.decimal_mark is None:
+        found = [_number_evidence(connection, table, *one, settings) for one in opened]
+        marks = _decide(found, (".", ","), "decimal_mark", table, opened)
+    return [Style(order, mark) for order, mark in zip(orders, marks, strict=True)]
+
+
+def _decide(
+    evidence: Sequence[_Evidence],
+    choices: tuple[str, str],
+    name: str,
+    table: Table,
+    opened: Sequence[tuple[OpenedFile, Mapping]],
+) -> list[str]:
+    verdict_of_all = sum(evidence, _Evidence()).verdict
+    decided = []
+    for found, (file, _) in zip(evidence, opened, strict=True):
+        verdict = verdict_of_all if found.verdict == "none" and found.both else found.verdict
+        if verdict == "mixed" or (verdict == "none" and found.both):
+            code = f"{name}_{'mixed' if verdict == 'mixed' else 'unknown'}"
+            raise DataError(code, table=table.name, path=file.shown, example=found.example or "–")
+        decided.append(choices[1] if verdict == "second" else choices[0])
+    return decided
+
+
+def _date_evidence(
+    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: Mapping
+) -> _Evidence:
+    headers = _headers(table, file, mapping, ("date", "month"))
+    if not headers:
+        return _Evidence()
+    first, second = (f"TRY_CAST(regexp_extract(text, {quoted(_DAY_MONTH)}, {group}) AS INTEGER)" for group in (1, 2))
+    is_either = f"{first} <= 12 AND {second} <= 12 AND {first} <> {second}"
+    # A date whose year stands first, as nearly all do, has no mark so early.
+    row = connection.execute(
+        f"SELECT count(*) FILTER ({first} BETWEEN 13 AND 31 AND {second} BETWEEN 1 AND 12), "
+        f"count(*) FILTER ({first} BETWEEN 1 AND 12 AND {second} BETWEEN 13 AND 31), "
+        f"count(*) FILTER ({is_either}), min(text) FILTER ({is_either}) FROM ({_texts(file, headers)}) "
+        "WHERE substr(text, 2, 1) IN ('/', '.', '-') OR substr(text, 3, 1) IN ('/', '.', '-')"
+    ).fetchone()
+    assert row is not None  # aggregates always return a row
+    return _Evidence(*row)
+
+
+def _number_evidence(
+    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: Mapping, settings: TableSettings
+) -> _Evidence:
+    headers = _headers(table, file, mapping, ("money", "number", "integer"))
+    if settings.amount_from is not None:
+        factors = settings.amount_from.model_dump().values()
+        headers += [header for header in factors if header not in headers and file.types[header] == "VARCHAR"]
+    if not headers:
+        return _Evidence()
+    texts = _texts(file, headers)
+    usual = "contains(text, '.') AND substr(text, length(text) - 3, 1) <> '.'"
+    row = connection.execute(
+        f"SELECT count(*) FILTER (contains(text, ',')), count(*) FILTER ({usual}) FROM ({texts})"
+    ).fetchone()
+    assert row is not None
+    if row[0] == 0 and row[1] > 0:
+        return _Evidence(first=row[1])
+    counts = ", ".join(f"count(*) FILTER ({_is(pattern)})" for pattern in (_POINT, _COMMA, _POINT_AND_THREE))
+    row = connection.execute(
+        f"SELECT {counts}, min(text) FILTER ({_is(_POINT_AND_THREE)}) FROM ({texts}) "
+        "WHERE contains(text, ',') OR contains(text, '.')"
+    ).fetchone()
+    assert row is not None
+    return _Evidence(*row)
+
+
+def _is(pattern: str) -> str:
+    return f"regexp_matches(text, {quoted(pattern)})"
+
+
+def _headers(table: Table, file: OpenedFile, mapping: Mapping, kinds: tuple[str, ...]) -> list[str]:
+    columns = ((table.column(name), header) for name, header in mapping.headers.items())
+    return [
+        header
+        for column, header in columns
+        if column is not None
+        and column.kind in kinds
+        and file.types[header] == "VARCHAR"
+        # Thousands are out of the question for a longitude.
+        and (column.maximum is None or column.maximum >= _THOUSAND)
+    ]
+
+
+def _texts(file: OpenedFile, headers: Sequence[str]) -> str:
+    return " UNION ALL ".join(f"SELECT {clean_text(header)} AS text FROM {file.relation}" for header in headers)

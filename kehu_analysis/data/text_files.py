@@ -1,0 +1,244 @@
+"""Make a text file readable: unpacked, in UTF-8, with one kind of line end, beginning with its header.
+
+The file itself is only read; what has to be rewritten goes into a copy, chunk by chunk, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kehu_analysis.errors import DataError
+
+#: Names of the two columns that every opened file gets: the file's name, and the row as a spreadsheet counts it.
+FILE, ROW = "_source_file", "_source_row"
+DELIMITERS = (",", ";", "\t", "|")
+CHUNK = 1 << 20
+#: Above its header a file may have a title and notes; so far down the header is looked for.
+HEADER_ROWS = 20
+_ENCODINGS = ("utf-8-sig", "gb18030")
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
+_LONGEST_HEADER = 1 << 16
+#: What unpacks to more than this, and to so many times its own size, is no log but a trap.
+_MUCH, _MOST_TIMES = 1 << 28, 200
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class ReadableText:
+    """A text file in UTF-8 whose first line is the header, and how many lines stood above that."""
+
+    path: Path
+    headers: tuple[str, ...]
+    delimiter: str
+    n_lines_above: int
+
+
+def make_readable(path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool]) -> ReadableText:
+    """Return a text file ready for reading: itself where it is so already, else a copy.
+
+    Parameters
+    ----------
+    path
+        A delimited text file, perhaps packed by gzip.
+    shown
+        Its name for readers.
+    copy
+        Where the copy goes.
+    is_header
+        Tells whether a row's cells are a header that the contract or the settings know.
+
+    Raises
+    ------
+    DataError
+        The file is no text, has no header, is damaged, or unpacks to far more than a log would.
+    """
+    if _starts_with(path, _GZIP):
+        path = _unpacked(path, shown, copy.with_suffix(".unpacked"))
+    encoding = find_encoding(path, shown)
+    in_utf8 = encoding.startswith("utf-8")
+    readable = path
+    if not in_utf8 or not _has_one_line_end(chunks(path)):
+        try:
+            pieces = chunks(path) if in_utf8 else (text.encode() for text in _decoded(path, encoding))
+            with copy.open("wb") as file:
+                file.writelines(_with_line_feeds(pieces))
+        except UnicodeError as error:
+            raise DataError("not_text", path=shown) from error
+        readable = copy
+    headers, delimiter, n_lines_above = read_header(readable, shown, is_header)
+    if n_lines_above:
+        readable = _below(readable, n_lines_above, copy.with_suffix(".below"))
+    return ReadableText(readable, tuple(headers), delimiter, n_lines_above)
+
+
+def find_encoding(path: Path, shown: str) -> str:
+    """Return the encoding of a text file: by its mark, else the first that decodes the whole of it.
+
+    Raises
+    ------
+    DataError
+        The file is no text.
+    """
+    with path.open("rb") as file:
+        start = file.read(4096)
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if b"\x00" in start:
+        return _unmarked_utf16(path, start, shown)
+    for encoding in _ENCODINGS:
+        if _decodes(path, encoding):
+            return encoding
+    # A few broken characters in a UTF-8 file cost their lines, not the file.
+    return "utf-8"
+
+
+def _unmarked_utf16(path: Path, start: bytes, shown: str) -> str:
+    # UTF-16 has a zero byte in every delimiter and line end: second of the pair in one order, first in the other.
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if zeros.count(0) == start.count(0) and _decodes(path, encoding):
+            return encoding
+    raise DataError("not_text", path=shown)
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    try:
+        for _ in _decoded(path, encoding):
+            pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def read_header(
+    path: Path, shown: str, is_header: Callable[[Sequence[str]], bool] = lambda _: False
+) -> tuple[list[str], str, int]:
+    """Return a file's headers, each made distinct, its delimiter, and how many lines stand above the header.
+
+    The header is the first line that ``is_header`` knows, else the first line; the delimiter is the one that splits
+    it most.
+
+    Raises
+    ------
+    DataError
+        The first line is empty.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        start = file.read(_LONGEST_HEADER)
+    lines = start.split("\n")
+    for n_above in range(min(HEADER_ROWS, len(lines))):
+        headers, delimiter = _split_header("\n".join(lines[n_above:]))
+        if is_header(headers):
+            return headers, delimiter, n_above
+    headers, delimiter = _split_header(start)
+    if not any(headers):
+        raise DataError("no_header", path=shown)
+    return headers, delimiter, 0
+
+
+def _split_header(text: str) -> tuple[list[str], str]:
+    rows = {delimiter: _first_record(text, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(rows, key=lambda mark: len(rows[mark]))
+    headers = [header.strip() for header in rows[delimiter]]
+    return (distinct(headers) if any(headers) else []), delimiter
+
+
+def distinct(headers: Sequence[str]) -> list[str]:
+    """Return headers of which no two are the same: a repeated one gets a number, an empty one its place.
+
+    Examples
+    --------
+    >>> distinct(["date", "Date", "", "_source_row"])
+    ['date', 'Date (2)', 'column 3', '_source_row (2)']
+    """
+    taken = {FILE, ROW}
+    names = []
+    for place, header in enumerate(headers, start=1):
+        name = header or f"column {place}"
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{header or f'column {place}'} ({number})"
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """Read a file piece by piece."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _first_record(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _decoded(path: Path, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for chunk in chunks(path):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _starts_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def _unpacked(path: Path, shown: str, copy: Path) -> Path:
+    packed_size = path.stat().st_size
+    size = 0
+    try:
+        with gzip.open(path) as source, copy.open("wb") as target:
+            while chunk := source.read(CHUNK):
+                size += len(chunk)
+                if size > _MUCH and size > _MOST_TIMES * packed_size:
+                    raise DataError("unpacks_to_too_much", path=shown, times=_MOST_TIMES)
+                target.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError("damaged_archive", path=shown) from error
+    if size == 0:
+        raise DataError("empty_file", path=shown)
+    return copy
+
+
+def _has_one_line_end(pieces: Iterable[bytes]) -> bool:
+    n_pairs = n_feeds = n_returns = 0
+    last = b""
+    for chunk in pieces:
+        n_pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+        n_feeds += chunk.count(b"\n")
+        n_returns += chunk.count(b"\r")
+        last = chunk[-1:]
+    return n_returns == n_pairs and n_pairs in (0, n_feeds)
+
+
+def _with_line_feeds(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for chunk in pieces:
+        text = held + chunk
+        # A pair of line end characters may be split between two chunks.
+        held = b"\r" if text.endswith(b"\r") else b""
+        yield text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield b"\n" if held else b""
+
+
+def _below(path: Path, n_lines: int, copy: Path) -> Path:
+    with path.open("rb") as source, copy.open("wb") as target:
+        for _ in range(n_lines):
+            source.readline()
+        while chunk := source.read(CHUNK):
+            target.write(chunk)
+    return copy

@@ -1,0 +1,97 @@
+"""Rejected rows are handed out in the source's own columns; mended, they stand in for the rows they came from."""
+
+import pytest
+
+from kehu_analysis.data import check_dataset
+
+HEADER = "单号,客户编号,日期,金额\n"
+
+
+@pytest.fixture
+def broken(check):
+    return check(
+        transactions=HEADER
+        + 'a1,甲,2026-01-05,1\na2,乙,坏,2\na3,丙,2026-01-07,x\na4,丁,2026-01-08,4,9\n"a5",戊,2026-01-09,5\n'
+    )
+
+
+def lines(dataset):
+    return {(row.line_class, row.reason): row.n_lines for row in dataset.line_classes().itertuples()}
+
+
+def test_rejected_rows_in_their_own_columns(broken):
+    rows = broken.rejected_rows()
+    assert rows.columns.tolist() == ["单号", "客户编号", "日期", "金额", "_line", "_file", "_row", "_column", "_reason"]
+    assert rows[["单号", "_row", "_column", "_reason"]].astype(object).where(rows.notna(), None).values.tolist() == [
+        ["a2", 3, "date", "not_date"],
+        ["a3", 4, "amount", "not_money"],
+        [None, 5, "", "broken_line"],
+    ]
+    assert rows["_line"].iloc[2] == "a4,丁,2026-01-08,4,9"
+    assert broken.failures()[["severity", "column", "reason", "n_lines", "first_row", "example"]].values.tolist() == [
+        ["error", "date", "not_date", 1, 3, "坏"],
+        ["error", "amount", "not_money", 1, 4, "x"],
+        ["error", "", "broken_line", 1, 5, "a4,丁,2026-01-08,4,9"],
+    ]
+
+
+def mend(folder, broken, **cells):
+    rows = broken.rejected_rows().astype(object)
+    for name, values in cells.items():
+        rows[name] = values
+    rows.to_csv(folder / "transactions-mended.csv", index=False)
+    return check_dataset(folder)
+
+
+def test_mended_rows_replace_those_they_came_from(folder, broken):
+    dates = ["2026-01-06", "2026-01-07", "2026-01-08"]
+    cells = {"单号": ["a2", "a3", "a4"], "客户编号": ["乙", "丙", "丁"], "日期": dates, "金额": ["2", "3", "4"]}
+    mended = mend(folder, broken, **cells)
+    assert lines(mended) == {("accepted", ""): 5, ("filtered", "mended"): 3}
+    assert mended.log_facts()["amount"] == 15
+    assert mended.account["tables"]["transactions"]["unused_headers"] == []
+
+
+def test_a_row_that_is_still_wrong_counts_once(folder, broken):
+    mended = mend(folder, broken, 日期=["nie", "2026-01-07", "2026-01-08"], 金额=["2", "3", "x"])
+    assert lines(mended) == {
+        ("accepted", ""): 3,
+        ("filtered", "mended"): 3,
+        ("rejected", "not_date"): 1,
+        ("rejected", "not_money"): 1,
+    }
+    assert set(mended.rejected()["file"]) == {"transactions-mended.csv"}
+
+
+def test_nothing_is_counted_twice(folder, broken):
+    rows = broken.rejected_rows()
+    sound = rows.iloc[[0, 0, 1]].assign(日期="2026-01-06", 金额="2")
+    sound["_row"] = [2, 3, 3]  # one that was never rejected, and one that is mended twice
+    sound.to_csv(folder / "transactions-mended.csv", index=False)
+    mended = check_dataset(folder)
+    assert lines(mended)[("rejected", "mends_nothing")] == 2
+    assert lines(mended)[("filtered", "mended")] == 1
+    assert sum(lines(mended).values()) == 5 + 3
+
+
+def test_rows_of_a_file_that_is_gone_stand_for_themselves(folder, broken):
+    rows = broken.rejected_rows().assign(日期="2026-01-06", 金额="2", _file="gone.csv")
+    rows.to_csv(folder / "transactions-mended.csv", index=False)
+    # The line whose structure was broken has no customer in its columns.
+    assert lines(check_dataset(folder)) == {
+        ("accepted", ""): 4,
+        ("set_apart", "no_customer"): 1,
+        ("rejected", "not_date"): 1,
+        ("rejected", "not_money"): 1,
+        ("rejected", "broken_line"): 1,
+    }
+
+
+def test_mended_rows_are_found_beside_a_source_of_any_name(folder, check):
+    text = HEADER + "a1,甲,2026-01-05,1\na2,乙,坏,2\n"
+    rows = check(export=text).rejected_rows().assign(日期="2026-01-06")
+    rows.to_csv(folder / "transactions-mended.csv", index=False)
+    wanted = {("accepted", ""): 2, ("filtered", "mended"): 1}
+    assert lines(check_dataset(folder)) == wanted
+    (folder / "dataset.toml").write_text('[tables.transactions]\nsource = "exp*.csv"\n')
+    assert lines(check_dataset(folder)) == wanted

@@ -95,7 +95,7 @@ def import_(variable: str, folder: Path, tables: tuple[str, ...], queries: tuple
     """Import tables from a database."""
     # Here and not above: SQLAlchemy and its drivers take a while to import.
     from kehu_analysis.data.database import import_tables
-    from kehu_analysis.data.database_address import read_address
+    from kehu_analysis.data.database.address import read_address
     from kehu_analysis.intake.importing import RowsProgress, import_lines, read_pairs
 
     address = read_address(variable)

@@ -10,16 +10,16 @@ from typing import Any
 
 import duckdb
 
-from kehu_analysis.data.failures import cross_failures, doubts_of_values, write_rejected
+from kehu_analysis.data.checking.failures import cross_failures, doubts_of_values, write_rejected
+from kehu_analysis.data.checking.mapping import check_agreement, map_columns
+from kehu_analysis.data.checking.styles import find_styles
+from kehu_analysis.data.checking.validate import Part, classify
 from kehu_analysis.data.log_facts import log_facts, write_log_days
-from kehu_analysis.data.mapping import check_agreement, map_columns
 from kehu_analysis.data.progress import Watch
+from kehu_analysis.data.reading.sources import open_file
+from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
 from kehu_analysis.data.settings import DatasetSettings
-from kehu_analysis.data.sources import open_file
-from kehu_analysis.data.styles import find_styles
-from kehu_analysis.data.text_files import FILE, ROW
-from kehu_analysis.data.validate import Part, classify
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.engine.duckdb import identifier, quoted
 from kehu_analysis.errors import DataError

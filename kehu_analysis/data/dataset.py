@@ -15,11 +15,11 @@ from typing import Any
 import pandas as pd
 
 from kehu_analysis import labels
-from kehu_analysis.data.failures import FAILURE_COLUMNS
+from kehu_analysis.data.checking.failures import FAILURE_COLUMNS
+from kehu_analysis.data.checking.validate import LINE_CLASSES
 from kehu_analysis.data.progress import Progress
 from kehu_analysis.data.settings import read_settings
 from kehu_analysis.data.snapshot import ACCOUNT, ensure_snapshot
-from kehu_analysis.data.validate import LINE_CLASSES
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.labels import Phrase
 from kehu_analysis.periods import Quarter, quarters_between

@@ -18,9 +18,9 @@ from filelock import FileLock
 
 from kehu_analysis.data.build import build_tables
 from kehu_analysis.data.progress import Progress, Watch
+from kehu_analysis.data.reading.sources import find_files
 from kehu_analysis.data.schema import contract
 from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
-from kehu_analysis.data.sources import find_files
 from kehu_analysis.errors import DataError, RunError, reason_of
 
 #: Raised when the snapshot's form changes, so that old ones are not read.

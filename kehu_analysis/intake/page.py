@@ -11,7 +11,7 @@ import pandas as pd
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
-from kehu_analysis.data.validate import LINE_CLASSES
+from kehu_analysis.data.checking.validate import LINE_CLASSES
 from kehu_analysis.intake.account import class_words, next_steps, quarters_words, reason_words, shown, tables_read
 from kehu_analysis.report.layout import fill_template
 

@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
 
 from kehu_analysis import cli
-from kehu_analysis.data import check_dataset, database_columns, import_folder
+from kehu_analysis.data import check_dataset
+from kehu_analysis.data.database import columns as database_columns
+from kehu_analysis.data.database import folder as import_folder
 from kehu_analysis.data.database import import_tables
-from kehu_analysis.data.database_address import Address
-from kehu_analysis.data.database_columns import GrowingTable, column_array, readable
+from kehu_analysis.data.database.address import Address
+from kehu_analysis.data.database.columns import GrowingTable, column_array, readable
 from kehu_analysis.errors import DataError, RunError, UsageError
 from kehu_analysis.intake.importing import RowsProgress
 

@@ -117,7 +117,7 @@ IMPORT_AND_MEASURE = """
 import re, sys
 from pathlib import Path
 from kehu_analysis import cli
-from kehu_analysis.data import database
+from kehu_analysis.data.database import tables as database
 
 def peak_megabytes():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kehu_analysis.data.closures import rest_days
 from kehu_analysis.data.doubts import COLUMNS, REASONS, log_doubts
+from kehu_analysis.data.doubts.closures import rest_days
 
 SHANGHAI, LONDON = "Asia/Shanghai", "Europe/London"
 #: Lunar New Years of the calendar, against which the closures are planted.

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kehu_analysis.data import check_dataset, open_dataset
-from kehu_analysis.data.text_files import read_header
+from kehu_analysis.data.reading.text_files import read_header
 from kehu_analysis.errors import DataError
 
 HEADER = "customer_id,date,amount\n"

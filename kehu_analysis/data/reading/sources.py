@@ -11,12 +11,12 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.delimited import open_delimited
+from kehu_analysis.data.reading.delimited import open_delimited
+from kehu_analysis.data.reading.spreadsheet import SUFFIXES as WORKBOOKS
+from kehu_analysis.data.reading.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
+from kehu_analysis.data.reading.text_files import FILE, ROW, distinct
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import TableSettings
-from kehu_analysis.data.spreadsheet import SUFFIXES as WORKBOOKS
-from kehu_analysis.data.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
-from kehu_analysis.data.text_files import FILE, ROW, distinct
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 from kehu_analysis.errors import DataError, reason_of
 

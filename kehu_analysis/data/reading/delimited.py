@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.text_files import CHUNK, FILE, ROW, chunks, make_readable
+from kehu_analysis.data.reading.text_files import CHUNK, FILE, ROW, chunks, make_readable
 from kehu_analysis.engine.duckdb import path_literal, quoted
 
 #: So much of a broken line is kept for reading.

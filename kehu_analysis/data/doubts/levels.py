@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kehu_analysis.data.silences import ALPHA
+from kehu_analysis.data.doubts.silences import ALPHA
 
 _WEEK, _YEAR = 7, 52
 #: Half, or double: what an estimate of it may come out as.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.mapping import PLACE_HEADERS, Mapping, listed
-from kehu_analysis.data.parse import (
+from kehu_analysis.data.checking.mapping import PLACE_HEADERS, Mapping, listed
+from kehu_analysis.data.checking.parse import (
     Style,
     clean_text,
     column_value,
@@ -20,10 +20,10 @@ from kehu_analysis.data.parse import (
     matches,
     product,
 )
+from kehu_analysis.data.reading.sources import OpenedFile
+from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table
 from kehu_analysis.data.settings import TableSettings
-from kehu_analysis.data.sources import OpenedFile
-from kehu_analysis.data.text_files import FILE, ROW
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 from kehu_analysis.errors import DataError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
-from kehu_analysis.data.sources import OpenedFile
 from kehu_analysis.errors import DataError
 
 #: The headers of a workbook of rejected rows: where each row came from, and what was wrong with it.

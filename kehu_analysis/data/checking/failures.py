@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
+from kehu_analysis.data.checking.validate import Part, given_texts, has_warning, warning
+from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
 from kehu_analysis.data.settings import TableSettings
-from kehu_analysis.data.text_files import FILE, ROW
-from kehu_analysis.data.validate import Part, given_texts, has_warning, warning
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 
 FAILURE_COLUMNS = ("severity", "table", "file", "column", "reason", "n_lines", "first_row", "example", "period")
@@ -80,8 +80,9 @@ def doubts_of_values(
     found = f"{table.name}_doubts"
     connection.execute(
         f"CREATE TEMP TABLE {found} AS SELECT {FILE}, doubt.c AS fault_column, doubt.reason AS reason, "
-        f"count(*) AS n_lines, min({ROW}) AS {ROW} FROM (SELECT {FILE}, {ROW}, unnest([{cases}]) AS doubt FROM {table.name}_rows "
-        f"WHERE line_class IN ('accepted', 'set_apart') AND ({is_warned})) WHERE doubt.reason IS NOT NULL GROUP BY ALL"
+        f"count(*) AS n_lines, min({ROW}) AS {ROW} FROM (SELECT {FILE}, {ROW}, unnest([{cases}]) AS doubt "
+        f"FROM {table.name}_rows WHERE line_class IN ('accepted', 'set_apart') AND ({is_warned})) "
+        "WHERE doubt.reason IS NOT NULL GROUP BY ALL"
     )
     texts = given_texts(parts, f"(SELECT DISTINCT {FILE}, {ROW}, fault_column FROM {found})", (), settings)
     return _rows(

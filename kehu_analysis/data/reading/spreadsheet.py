@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
+from kehu_analysis.data.reading.text_files import CHUNK, FILE, HEADER_ROWS, ROW, distinct
 from kehu_analysis.data.schema import Table, contract
-from kehu_analysis.data.text_files import CHUNK, FILE, HEADER_ROWS, ROW, distinct
 from kehu_analysis.engine.duckdb import path_literal, quoted
 from kehu_analysis.errors import DataError
 

@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from kehu_analysis.data.database_address import Address, cut_off
-from kehu_analysis.data.database_columns import GrowingTable, declared_type, readable
-from kehu_analysis.data.import_folder import filling, put_in_place
+from kehu_analysis.data.database.address import Address, cut_off
+from kehu_analysis.data.database.columns import GrowingTable, declared_type, readable
+from kehu_analysis.data.database.folder import filling, put_in_place
 from kehu_analysis.data.schema import contract
 from kehu_analysis.errors import DataError, UsageError, reason_of
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kehu_analysis.data.amount_units import power_of_ten
-from kehu_analysis.data.closures import rest_days
-from kehu_analysis.data.levels import level_shift
-from kehu_analysis.data.silences import ALPHA, missing_weeks
+from kehu_analysis.data.doubts.amount_units import power_of_ten
+from kehu_analysis.data.doubts.closures import rest_days
+from kehu_analysis.data.doubts.levels import level_shift
+from kehu_analysis.data.doubts.silences import ALPHA, missing_weeks
 
 REASONS = ("loaded_twice", "many_repeated_lines", "missing_weeks", "power_of_ten", "level_shift")
 COLUMNS = ("reason", "first_date", "last_date", "n_lines", "size")

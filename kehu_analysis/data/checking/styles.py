@@ -8,11 +8,11 @@ from typing import Literal
 
 import duckdb
 
-from kehu_analysis.data.mapping import Mapping
-from kehu_analysis.data.parse import Style, clean_text
+from kehu_analysis.data.checking.mapping import Mapping
+from kehu_analysis.data.checking.parse import Style, clean_text
+from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
-from kehu_analysis.data.sources import OpenedFile
 from kehu_analysis.engine.duckdb import quoted
 from kehu_analysis.errors import DataError
 

@@ -11,17 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from kehu_analysis.data import Dataset
-from kehu_analysis.data.build import purchase_days_sql
 from kehu_analysis.engine import DuckDBEngine, Engine
-from kehu_analysis.engine.protocol import Source
-from kehu_analysis.errors import DataError
-from kehu_analysis.frames import check_columns
 from kehu_analysis.periods import days_per_unit
+from kehu_analysis.summaries.in_memory import history_of_frame
 
 _EPOCH = date(1970, 1, 1)
 _MONTHS_PER_PERIOD = {"month": 1, "quarter": 3}
-#: As in the data contract: beyond this an amount is a mistake.
-_LARGEST_AMOUNT = 1e9
 _MONTH_CODES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
@@ -37,7 +32,8 @@ def btyd_summary(
     Parameters
     ----------
     transactions
-        A dataset, or a frame with customer_id, date and amount (currency; returns negative), one row a line.
+        A dataset, or a frame with customer_id, date and amount (currency; returns negative), one row a line. A frame
+        is summed where it is, in memory; ``engine`` runs the summary of a dataset.
     as_of
         Last day counted, inclusive; by default the last day of the log.
     time_unit
@@ -72,8 +68,7 @@ def btyd_summary(
     0           a          1      2.0  3.0            30.0
     1           b          0      0.0  2.0             0.0
     """
-    columns = ["customer_id", "frequency", "recency", "T", "monetary_value", "sum_log_interval"]
-    return customer_history(transactions, as_of, time_unit, engine=engine)[columns]
+    return _btyd(*_by_customer(transactions, as_of, engine), days_per_unit(time_unit))
 
 
 def customer_history(
@@ -101,35 +96,43 @@ def customer_history(
       customer_id last_purchase  total_amount  n_intervals
     0           a    2026-01-15          40.0            1
     """
-    unit_days = days_per_unit(time_unit)
-    runner = engine or DuckDBEngine()
-    if isinstance(transactions, Dataset):
-        days: Source = transactions.path("purchase_days")
-        ids = _customer_ids(transactions)
-        last = transactions.last_date
-    else:
-        days, ids, last = _purchase_days_of_frame(transactions, runner)
-    end = _days(as_of or last)
-    found = _frame(runner.query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end}))
-    frequency = found["frequency"].to_numpy()
-    logs = found["sum_log_interval"].to_numpy()
+    found, ids, end = _by_customer(transactions, as_of, engine)
+    frequency, total = found["frequency"].to_numpy(), found["total_amount"].to_numpy()
+    return _btyd(found, ids, end, days_per_unit(time_unit)).assign(
+        first_purchase=_dates(found["first_day"]),
+        last_purchase=_dates(found["last_day"]),
+        total_amount=total,
+        mean_amount=total / (frequency + 1),
+        n_intervals=frequency,
+        sum_log_interval_days=found["sum_log_interval"].to_numpy(),
+        sum_squared_log_interval_days=found["sum_squared_log_interval"].to_numpy(),
+    )
+
+
+def _by_customer(
+    transactions: pd.DataFrame | Dataset, as_of: date | None, engine: Engine | None
+) -> tuple[pd.DataFrame, pd.Series, int]:
+    """Return the rows of ``btyd.sql``, the ids by ``customer_key``, and the last day counted."""
+    if not isinstance(transactions, Dataset):
+        return history_of_frame(transactions, None if as_of is None else _days(as_of))
+    end = _days(as_of or transactions.last_date)
+    days = transactions.path("purchase_days")
+    rows = (engine or DuckDBEngine()).query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end})
+    return _frame(rows), _customer_ids(transactions), end
+
+
+def _btyd(found: pd.DataFrame, ids: pd.Series, end: int, unit_days: float) -> pd.DataFrame:
+    frequency, first_day = found["frequency"].to_numpy(), found["first_day"].to_numpy()
     return pd.DataFrame(
         {
-            "customer_id": ids.iloc[found["customer_key"]].to_numpy(),
+            "customer_id": ids.iloc[found["customer_key"]].reset_index(drop=True),
             "frequency": frequency,
-            "recency": (found["last_day"] - found["first_day"]).to_numpy() / unit_days,
-            "T": (end - found["first_day"]).to_numpy() / unit_days,
+            "recency": (found["last_day"].to_numpy() - first_day) / unit_days,
+            "T": (end - first_day) / unit_days,
             "monetary_value": found["repeat_amount"].to_numpy() / np.maximum(frequency, 1),
-            "sum_log_interval": logs - frequency * np.log(unit_days),
-            "first_purchase": _dates(found["first_day"]),
-            "last_purchase": _dates(found["last_day"]),
-            "total_amount": found["total_amount"].to_numpy(),
-            "mean_amount": found["total_amount"].to_numpy() / (frequency + 1),
-            "n_intervals": frequency,
-            "sum_log_interval_days": logs,
-            "sum_squared_log_interval_days": found["sum_squared_log_interval"].to_numpy(),
+            "sum_log_interval": found["sum_log_interval"].to_numpy() - frequency * np.log(unit_days),
         }
-    ).astype({"customer_id": "str"})
+    )
 
 
 def monthly_sales(
@@ -267,31 +270,6 @@ def cohorts(
 
 def _quarter_frequency(fiscal_year_start: int) -> str:
     return f"Q-{_MONTH_CODES[fiscal_year_start - 2]}"  # the year ends with the month before it starts
-
-
-def _purchase_days_of_frame(frame: pd.DataFrame, engine: Engine) -> tuple[pa.Table, pd.Series, date]:
-    check_columns(frame, ("customer_id", "date", "amount"), analysis="btyd_summary")
-    dates, amounts = _local_dates(frame["date"]), pd.to_numeric(frame["amount"], errors="coerce").astype("float64")
-    keys, ids = pd.factorize(frame["customer_id"].astype("str"), sort=True)
-    empty = np.flatnonzero(ids == "")
-    usable = frame["customer_id"].notna() & dates.notna() & (amounts.abs() <= _LARGEST_AMOUNT) & ~np.isin(keys, empty)
-    if not usable.all():
-        raise DataError("unusable_rows", n_rows=int((~usable).sum()), example=frame.index[~usable][0])
-    rows = pd.DataFrame({"customer_key": keys, "date": dates.to_numpy(), "amount": amounts.to_numpy()})
-    days = engine.query(purchase_days_sql(), tables={"transactions": rows})
-    return days, pd.Series(ids), dates.max().date()
-
-
-def _local_dates(given: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(given):
-        # 20260105 would be read as that many nanoseconds after 1970.
-        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[ns]")
-    try:
-        dates = pd.to_datetime(given, errors="coerce")
-    except ValueError:  # stamps of several offsets have no common clock
-        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[ns]")
-    # A purchase day is a day on the clock that the frame shows.
-    return dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
 
 
 def _customer_ids(dataset: Dataset) -> pd.Series:

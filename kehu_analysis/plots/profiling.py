@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+import unicodedata
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -16,6 +19,8 @@ _DOUBT_COLOURS = dict(zip(("loaded_twice", "missing_weeks", "power_of_ten", "lev
 #: A name takes about so much of the width, and names of near doubts stand below each other.
 _NAME_WIDTH, _NAME_ROWS = 0.16, 4
 _HALF_WEEK = 3.5
+#: A class and its reason take so many columns of print in a line; a Chinese character takes two.
+_REASON_WIDTH, _REASON_LINES = 34, 3
 
 
 def data_quality(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
@@ -30,10 +35,11 @@ def data_quality(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) 
     """
     ax = draw_on(ax)
     table = finding.table
+    # What is set apart has one reason, and says it in its name.
+    reasons = table["reason"].where(table["line_class"] != "set_apart", "")
     names = [
-        labels.format_value(row.line_class, "code", lang)
-        + (f" · {labels.format_value(row.reason, 'code', lang)}" if row.reason else "")
-        for row in table.itertuples()
+        _folded(" · ".join(labels.format_value(code, "code", lang) for code in (line_class, reason) if code))
+        for line_class, reason in zip(table["line_class"], reasons, strict=True)
     ]
     colours = [PALETTE[0] if name == "accepted" else PALETTE[1] for name in table["line_class"]]
     bars = ax.barh(range(len(table)), table["n_lines"], color=colours, height=0.6)
@@ -44,13 +50,20 @@ def data_quality(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) 
     ax.bar_label(bars, texts, padding=4)
     ax.set_yticks(range(len(table)), names)
     ax.invert_yaxis()
-    # Room for the words beside the longest bar.
-    ax.margins(x=0.35)
+    # Room for the words beside the longest bar, also where long reasons leave little for the bars.
+    ax.margins(x=0.6)
     ax.grid(visible=False, axis="y")
     ax.xaxis.set_major_formatter(unit_formatter("lines", lang))
     ax.set_xlabel(labels.column_label("n_lines", lang))
     ax.set_title(finding.title(lang))
     return ax
+
+
+def _folded(text: str) -> str:
+    """Return a text in lines of bearable width: the reason of a filter is as long as its author made it."""
+    n_columns = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    width = max(1, _REASON_WIDTH * len(text) // max(1, n_columns))
+    return textwrap.fill(text, width, max_lines=_REASON_LINES, placeholder="…")
 
 
 def quarter_sales(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:

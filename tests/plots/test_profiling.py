@@ -31,6 +31,19 @@ def test_data_quality(lang, accepted):
     assert ax.texts[3].get_text().startswith("10 ")
 
 
+def test_long_reasons_leave_room_for_the_bars():
+    reasons = ["no goods but a fee for something else " * 9, "不是商品而是运费手续费和别的费用" * 9]
+    lines = pd.DataFrame({"line_class": "filtered", "reason": reasons, "n_lines": [90_000, 10], "amount": [1.0, 2.0]})
+    names = ("n_customers", "n_purchase_days", "n_zero_amount", "n_returns", "n_duplicate_lines", "n_transactions")
+    log = dict.fromkeys((*names, "n_customers_without_purchase"), 0) | {"amount": 1.0, "return_amount": 0.0}
+    log |= {"first_date": date(2026, 1, 1), "last_date": date(2026, 1, 2)}
+    ax = plots.data_quality(data_quality(lines, log))
+    ax.figure.draw_without_rendering()
+    assert max(text.get_text().count("\n") for text in ax.get_yticklabels()) == 2
+    right = max(text.get_window_extent().x1 for text in ax.texts)
+    assert right <= ax.figure.bbox.x1
+
+
 def test_quarter_sales():
     months = pd.period_range("2025-01", "2026-06", freq="M")
     sales = pd.DataFrame({"customer_id": "a", "month": months, "amount": range(1, 19), "n_purchase_days": 1}).astype(

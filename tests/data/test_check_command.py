@@ -117,7 +117,7 @@ def test_sound_data(folder, kehu, reports):
         "Table transactions (transactions.csv)",
         "  Accepted: 2 lines, 1,236.50 USD",
         f"Page of the check: {reports / 'shop' / 'check' / 'check.html'}",
-        "A report can be made. Complete quarters: 2026Q1 – 2026Q1.",
+        "A report can be made. Quarters to choose from: 2026Q1 – 2026Q1.",
     ]
     assert "可以生成报告" in kehu("check", folder)[1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from importlib import resources
@@ -97,42 +98,41 @@ def customer_history(
     0           a    2026-01-15          40.0            1
     """
     found, ids, end = _by_customer(transactions, as_of, engine)
-    frequency, total = found["frequency"].to_numpy(), found["total_amount"].to_numpy()
+    frequency, total = found["frequency"], found["total_amount"]
     return _btyd(found, ids, end, days_per_unit(time_unit)).assign(
         first_purchase=_dates(found["first_day"]),
         last_purchase=_dates(found["last_day"]),
         total_amount=total,
         mean_amount=total / (frequency + 1),
         n_intervals=frequency,
-        sum_log_interval_days=found["sum_log_interval"].to_numpy(),
-        sum_squared_log_interval_days=found["sum_squared_log_interval"].to_numpy(),
+        sum_log_interval_days=found["sum_log_interval"],
+        sum_squared_log_interval_days=found["sum_squared_log_interval"],
     )
 
 
 def _by_customer(
     transactions: pd.DataFrame | Dataset, as_of: date | None, engine: Engine | None
-) -> tuple[pd.DataFrame, pd.Series, int]:
-    """Return the rows of ``btyd.sql``, the ids by ``customer_key``, and the last day counted."""
+) -> tuple[dict[str, np.ndarray], pd.Series, int]:
+    """Return the columns of ``btyd.sql``, the ids by ``customer_key``, and the last day counted."""
     if not isinstance(transactions, Dataset):
         return history_of_frame(transactions, None if as_of is None else _days(as_of))
     end = _days(as_of or transactions.last_date)
     days = transactions.path("purchase_days")
     rows = (engine or DuckDBEngine()).query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end})
-    return _frame(rows), _customer_ids(transactions), end
+    return _columns(rows), _customer_ids(transactions), end
 
 
-def _btyd(found: pd.DataFrame, ids: pd.Series, end: int, unit_days: float) -> pd.DataFrame:
-    frequency, first_day = found["frequency"].to_numpy(), found["first_day"].to_numpy()
-    return pd.DataFrame(
-        {
-            "customer_id": ids.iloc[found["customer_key"]].reset_index(drop=True),
-            "frequency": frequency,
-            "recency": (found["last_day"].to_numpy() - first_day) / unit_days,
-            "T": (end - first_day) / unit_days,
-            "monetary_value": found["repeat_amount"].to_numpy() / np.maximum(frequency, 1),
-            "sum_log_interval": found["sum_log_interval"].to_numpy() - frequency * np.log(unit_days),
-        }
-    )
+def _btyd(found: Mapping[str, np.ndarray], ids: pd.Series, end: int, unit_days: float) -> pd.DataFrame:
+    frequency, first_day = found["frequency"], found["first_day"]
+    columns = {
+        "customer_id": ids.iloc[found["customer_key"]].reset_index(drop=True),
+        "frequency": frequency,
+        "recency": (found["last_day"] - first_day) / unit_days,
+        "T": (end - first_day) / unit_days,
+        "monetary_value": found["repeat_amount"] / np.maximum(frequency, 1),
+        "sum_log_interval": found["sum_log_interval"] - frequency * np.log(unit_days),
+    }
+    return pd.DataFrame(columns, copy=False)
 
 
 def monthly_sales(
@@ -173,14 +173,13 @@ def monthly_sales(
             parameters={"as_of": _days(end), "first_month": first},
         )
     )
-    return pd.DataFrame(
-        {
-            "customer_id": _customer_ids(dataset).iloc[found["customer_key"]].to_numpy(),
-            "month": _months(found["month"].to_numpy()),
-            "amount": found["amount"],
-            "n_purchase_days": found["n_purchase_days"],
-        }
-    ).astype({"customer_id": "str"})
+    columns = {
+        "customer_id": _customer_ids(dataset).iloc[found["customer_key"]].reset_index(drop=True),
+        "month": _months(found["month"].to_numpy()),
+        "amount": found["amount"],
+        "n_purchase_days": found["n_purchase_days"],
+    }
+    return pd.DataFrame(columns, copy=False)
 
 
 def set_apart_sales(dataset: Dataset, as_of: date | None = None, *, engine: Engine | None = None) -> pd.DataFrame:
@@ -284,8 +283,12 @@ def _sql(name: str) -> str:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
+    return pd.DataFrame(_columns(table))
+
+
+def _columns(table: pa.Table) -> dict[str, np.ndarray]:
     # Sums were exact in the engine; each becomes the nearest float once, whole numbers int64.
-    return pd.DataFrame({name: _numbers(table[name].combine_chunks()) for name in table.column_names})
+    return {name: _numbers(table[name].combine_chunks()) for name in table.column_names}
 
 
 def _numbers(values: pa.Array) -> np.ndarray:
@@ -313,5 +316,5 @@ def _months(months: np.ndarray) -> pd.PeriodIndex:
     return pd.PeriodIndex(np.asarray(months - 1970 * 12, dtype="datetime64[M]"), freq="M")
 
 
-def _dates(days: pd.Series) -> pd.Series:
-    return pd.Series(pd.to_datetime(days, unit="D").dt.date)
+def _dates(days: np.ndarray) -> pd.Series:
+    return pd.Series(days.astype("datetime64[D]").astype(object))

@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup report test test-browser lab check lock lock-bench notebooks bench bench-data clean help
+.PHONY: setup report test test-browser test-external lab check lock lock-bench notebooks bench bench-data clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,11 +33,14 @@ $(READY): $(BIN)/uv requirements.lock pyproject.toml
 report: $(READY)  ## the quarterly report: make report [DATA=folder QUARTER=2026Q3 REPORT_LANG=zh|en]
 	$(BIN)/kehu report "$(DATA)" --lang $(REPORT_LANG) $(if $(QUARTER),--quarter $(QUARTER))
 
-test: $(READY)  ## all tests but the browser's
+test: $(READY)  ## all tests but those in a browser and on logs that are not shipped
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 test-browser: $(READY)  ## JupyterLab and the report in a headless Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
+
+test-external: $(READY)  ## the public logs that are not shipped: make test-external DATA=folder
+	KEHU_EXTERNAL_DATA="$(DATA)" $(BIN)/python -m pytest -m external tests/external
 
 check: $(READY)  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ PAGES = (
     "data/README.md",
     "docs/GLOSSARY.md",
     "docs/METHODS.md",
+    "docs/ONLINE_RETAIL.md",
 )
 #: Programs in the READMEs that are neither make nor kehu.
 OTHER_PROGRAMS = {"cd", "source", "python", ".venv/bin/python", "conda", "schtasks"}
@@ -81,7 +82,7 @@ def test_readmes_say_the_same_in_two_languages() -> None:
     assert f"({english})" in text_of(chinese)
 
 
-@pytest.mark.parametrize("line", sorted({line for page in (*READMES, "CONTRIBUTING.md") for line in shell_lines(page)}))
+@pytest.mark.parametrize("line", sorted({line for page in PAGES for line in shell_lines(page)}))
 def test_shell_commands_exist(line: str) -> None:
     for call in line.split(" && "):
         # What stands around a scheduled command: when, by whom, where its output goes.
@@ -156,6 +157,15 @@ def test_settings_example_names_every_key_and_works(tmp_path: Path) -> None:
     assert classes.loc["accepted", ["n_lines", "amount"]].tolist() == [20, 220.0]
     assert classes.loc["filtered", ["reason", "n_lines"]].tolist() == ["样品单", 1]
     assert (dataset.name, dataset.currency, dataset.complete_until.isoformat()) == ("mycompany", "CNY", "2025-12-31")
+
+
+def test_settings_of_the_real_log_are_ten_lines() -> None:
+    (settings,) = (body for kind, body in blocks("docs/ONLINE_RETAIL.md") if kind == "toml")
+    assert len(settings.splitlines()) == 10
+    table = DatasetSettings.model_validate(tomllib.loads(settings)).table("transactions")
+    printed = {row[1] for found in tables("docs/ONLINE_RETAIL.md") for row in found if row[0].startswith("filtered")}
+    assert printed == {rule.reason for rule in table.filters}
+    assert all(re.fullmatch(r"[\u4e00-\u9fff]+ [a-z ]+", reason) for reason in printed)
 
 
 def test_log_example_works(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ bench-data: $(READY) $(BENCH_VENV)/.ready  ## raw logs to snapshots and summarie
 $(BENCH_VENV)/.ready: benchmarks/requirements.txt | $(BIN)/uv
 	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(BENCH_VENV)
 	$(UV) pip install --quiet --python $(BENCH_VENV)/bin/python --requirement benchmarks/requirements.txt
+	$(UV) pip install --quiet --python $(BENCH_VENV)/bin/python --no-deps --target $(BENCH_VENV)/arrow \
+	  "$$(grep -oE '^pyarrow==[0-9.]+' requirements.lock)"
 	@touch $@
 
 lock: $(BIN)/uv  ## renew requirements.lock

@@ -32,7 +32,8 @@ def check_frames(phases: Phases, *, folders: list[str]) -> dict[str, pd.DataFram
     for path in sorted(first.glob("*.parquet")):
         expected = _in_order(path)
         for other in others:
-            if fault := difference(_in_order(other / path.name), expected):
+            stored = next(other.glob(f"{path.stem}.*"))
+            if fault := difference(_in_order(stored), expected):
                 raise SystemExit(f"{path.stem} of {other.name} differs from that of {first.name}: {fault}")
     return {}
 
@@ -75,5 +76,5 @@ def difference(found: pd.DataFrame, expected: pd.DataFrame) -> str:
 
 
 def _in_order(path: Path) -> pd.DataFrame:
-    frame = pd.read_parquet(path)
+    frame = pd.read_pickle(path) if path.suffix == ".pickle" else pd.read_parquet(path)
     return frame.sort_values([name for name in KEYS if name in frame], ignore_index=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -22,7 +23,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,7 +56,9 @@ class Phases:
         self.cpu_seconds[name] = _cpu_seconds() - cpu
 
 
-def run(function: str, results: Path, *, python: Path | None = None, **arguments: Any) -> Measurement:
+def run(
+    function: str, results: Path, *, python: Path | None = None, packages: Path | None = None, **arguments: Any
+) -> Measurement:
     """Run ``module:function`` once in a fresh process; its frames are left in ``results`` as Parquet.
 
     Parameters
@@ -63,6 +69,8 @@ def run(function: str, results: Path, *, python: Path | None = None, **arguments
         A folder; made if need be.
     python
         The interpreter, by default this one.
+    packages
+        A folder with packages that it gets besides its own.
     arguments
         Handed to the function; plain values.
     """
@@ -71,6 +79,8 @@ def run(function: str, results: Path, *, python: Path | None = None, **arguments
     # Caches of our own would spare work that is to be measured; spills go where the data are.
     with tempfile.TemporaryDirectory(prefix="kehu-bench-", dir=results) as scratch:
         environment = {**os.environ, "KEHU_CACHE": scratch, "TMPDIR": scratch, "PYTHONWARNINGS": "ignore"}
+        if packages is not None:
+            environment["PYTHONPATH"] = str(packages)
         done = subprocess.run(call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{function} failed with exit code {done.returncode}; its message stands above")
@@ -88,6 +98,14 @@ def _peak_bytes() -> int:
     return unit * sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
+def _store(frame: pd.DataFrame, path: Path) -> None:
+    # An environment may be without Arrow: that is how the other packages install themselves.
+    if importlib.util.find_spec("pyarrow"):
+        frame.to_parquet(path.with_suffix(".parquet"), index=False)
+    else:
+        frame.to_pickle(path.with_suffix(".pickle"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("function")
@@ -100,7 +118,7 @@ def main() -> None:
     frames = function(phases, **given.arguments)
     peak = _peak_bytes()
     for name, frame in frames.items():
-        frame.to_parquet(given.results / f"{name}.parquet", index=False)
+        _store(frame, given.results / name)
     print(json.dumps({"seconds": phases.seconds, "cpu_seconds": phases.cpu_seconds, "peak_bytes": peak}))
 
 

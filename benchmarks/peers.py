@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -47,10 +48,23 @@ def pymc_marketing(phases: Phases, *, log: str) -> dict[str, pd.DataFrame]:
     )
 
 
-def _timed(phases: Phases, log: str, summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def write_frame(phases: Phases, *, log: str, path: str) -> dict[str, pd.DataFrame]:
+    """Write a log's customers, days and positive amounts as plain arrays, which every environment can read."""
     frame = pd.read_parquet(log, columns=["customer_id", "date", "amount"])
-    frame["date"], frame["amount"] = pd.to_datetime(frame["date"]), frame["amount"].astype("float64")
-    frame = frame[frame["customer_id"].notna() & (frame["amount"] > 0)].reset_index(drop=True)
+    frame = frame[frame["customer_id"].notna() & (frame["amount"] > 0)]
+    np.savez(
+        path,
+        customer_id=frame["customer_id"].to_numpy(dtype="U"),
+        date=pd.to_datetime(frame["date"]).to_numpy(dtype="datetime64[D]"),
+        amount=frame["amount"].to_numpy(dtype="float64"),
+    )
+    return {}
+
+
+def _timed(phases: Phases, log: str, summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    with np.load(log) as arrays:
+        frame = pd.DataFrame({name: pd.Series(arrays[name]) for name in ("customer_id", "date", "amount")})
+    frame = frame.astype({"customer_id": "str", "date": "datetime64[us]"})
     with phases("summary"):
         summary = summarise(frame)
     return {"btyd_summary": summary[COLUMNS]}

@@ -109,6 +109,6 @@ def test_peers_have_the_same_pandas_as_we() -> None:
         for name in ("requirements.lock", "benchmarks/requirements.txt")
     }
     ours, theirs = pins.values()
-    for package in ("pandas", "numpy", "pyarrow"):
+    for package in ("pandas", "numpy"):
         assert theirs[package] == ours[package]
     assert {"lifetimes", "pymc-marketing"} <= set(theirs)

@@ -18,7 +18,7 @@ from kehu_analysis import labels
 from kehu_analysis.data.checking.failures import FAILURE_COLUMNS
 from kehu_analysis.data.checking.validate import LINE_CLASSES
 from kehu_analysis.data.progress import Progress
-from kehu_analysis.data.settings import read_settings
+from kehu_analysis.data.settings import DatasetSettings, read_settings
 from kehu_analysis.data.snapshot import ACCOUNT, ensure_snapshot
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.labels import Phrase
@@ -238,7 +238,7 @@ def check_dataset(
     if (root / ACCOUNT).is_file() and (root / "customer_keys.parquet").is_file():
         return _load(root)
     settings = read_settings(root if root.is_dir() else root.parent)
-    name = settings.name or _name_of(root.resolve())
+    name = dataset_name(root, settings)
     folder = Path(cache) if cache is not None else default_cache()
     return _load(ensure_snapshot(root, name, settings, folder, progress or _silent))
 
@@ -250,7 +250,11 @@ def _reasons(lines: pd.DataFrame) -> list[Phrase]:
     return [Phrase("ui.reason", {"reason": reason, "n_lines": n}) for reason, n in words]
 
 
-def _name_of(path: Path) -> str:
+def dataset_name(root: Path, settings: DatasetSettings) -> str:
+    """Return what a dataset is called: as its settings say, else like the folder or file it lies in."""
+    if settings.name:
+        return settings.name
+    path = root.resolve()
     name = path.name if path.is_dir() else path.stem
     # The name becomes part of the names of files, which hold 255 bytes.
     plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip(". ")[:_LONGEST_NAME]

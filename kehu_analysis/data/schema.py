@@ -153,3 +153,9 @@ def date_formats(kind: str) -> tuple[str, ...]:
 def pattern_of(group: str, form: str) -> str:
     """Return a pattern, or a list of characters, by which values are recognised that people wrote."""
     return str(_file()[f"_{group}"][form])
+
+
+def clues(name: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the pieces of a header that speak for a column, and those that speak against it."""
+    found = _file()["_clues"].get(name, {})
+    return found.get("hints", ()), found.get("against", ())

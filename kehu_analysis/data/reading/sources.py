@@ -74,7 +74,7 @@ def find_files(root: Path, table: Table, settings: TableSettings) -> list[Path]:
     mended = sorted(
         path
         for path in root.iterdir()
-        if path.is_file() and _is_data_file(path) and path.name.lower().startswith(f"{table.name}-mended")
+        if path.is_file() and is_data_file(path) and path.name.lower().startswith(f"{table.name}-mended")
     )
     found = _unmended_files(root, table, settings, mended)
     return [*(path for path in found if path not in mended), *mended] if found else []
@@ -83,9 +83,7 @@ def find_files(root: Path, table: Table, settings: TableSettings) -> list[Path]:
 def _unmended_files(root: Path, table: Table, settings: TableSettings, mended: Sequence[Path]) -> list[Path]:
     if settings.source is not None:
         return _named_files(root, table, settings.source)
-    data_files = sorted(
-        path for path in root.iterdir() if path.is_file() and _is_data_file(path) and path not in mended
-    )
+    data_files = sorted(path for path in root.iterdir() if path.is_file() and is_data_file(path) and path not in mended)
     whole = [path for path in data_files if stem(path).lower() in (table.name, *table.names)]
     if len(whole) > 1:
         # Read together, every sale would count twice.
@@ -140,7 +138,8 @@ def _matches(root: Path, pattern: str) -> list[Path]:
         return []
 
 
-def _is_data_file(path: Path) -> bool:
+def is_data_file(path: Path) -> bool:
+    """Tell whether a file is one that tables are read from, by its name."""
     # Spreadsheets and file managers leave hidden companions of a file beside it.
     return path.name.lower().endswith(SUFFIXES) and not path.name.startswith((".", "~$"))
 
@@ -184,7 +183,7 @@ def open_file(
     DataError
         The file is empty, damaged, protected, no text, no workbook, or no Parquet.
     """
-    is_header = _header_test(table, settings)
+    is_header = header_test(table, settings)
     try:
         if path.stat().st_size == 0:
             raise DataError("empty_file", path=shown)
@@ -204,7 +203,8 @@ def open_file(
         raise DataError("unreadable_file", path=shown, reason=reason_of(error)) from error
 
 
-def _header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str]], bool]:
+def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str]], bool]:
+    """Return the test whether a row's cells are the header of a table: what the settings name, else what is known."""
     mapped = set(settings.columns.values())
 
     def is_header(cells: Sequence[str]) -> bool:

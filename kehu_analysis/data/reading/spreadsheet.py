@@ -60,6 +60,18 @@ def sheets_of(path: Path, shown: str) -> list[str]:
         return _visible(book)
 
 
+def first_rows(path: Path, shown: str, n_rows: int) -> dict[str, list[list[str | None]]]:
+    """Return the first rows of each visible sheet, cell by cell as text.
+
+    Raises
+    ------
+    DataError
+        The file is no workbook, too large, or protected by a password.
+    """
+    with _opened(path, shown) as book:
+        return {name: list(islice(_rows(book, name), n_rows)) for name in _visible(book)}
+
+
 def table_of_sheet(name: str) -> str | None:
     """Return the table whose name a sheet bears; None where it bears none."""
     return next((table.name for table in contract().values() if table.is_called(name)), None)

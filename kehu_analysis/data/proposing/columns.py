@@ -1,0 +1,259 @@
+"""Propose which header is which column of a table, where the contract and the settings leave that open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import duckdb
+
+from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
+from kehu_analysis.data.proposing.candidates import (
+    LIKE,
+    READABLE,
+    UNIT_PRICE,
+    Candidate,
+    Values,
+    chosen_of,
+    count_readable,
+    judged,
+    likeness,
+    look_at,
+    repeats_over_days,
+    with_repeats,
+)
+from kehu_analysis.data.reading.samples import Sample
+from kehu_analysis.data.schema import Column, Table
+from kehu_analysis.data.settings import AmountFrom, TableSettings
+
+_MOST_LISTED = 6
+#: A table of more columns is judged by the headers that say most.
+_MOST_JUDGED = 40
+_RESERVED = frozenset([*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER])
+
+
+@dataclass(frozen=True)
+class ColumnProposal:
+    """A column of the contract whose header is not known, and the headers that could be it.
+
+    Attributes
+    ----------
+    column
+        Name of the column.
+    fault
+        ``"missing"``: no header is recognised; ``"ambiguous"``: several are; ``"named"``: the settings name one that is
+        not there.
+    candidates
+        The headers that could be it, best first.
+    chosen
+        The header that can be taken without asking; None where that is left to the analyst.
+    named
+        The header that the settings name and the file lacks; else empty.
+    """
+
+    column: str
+    fault: Literal["missing", "ambiguous", "named"]
+    candidates: tuple[Candidate, ...]
+    chosen: str | None
+    named: str = ""
+
+
+@dataclass(frozen=True)
+class ProposedColumns:
+    """What is known and what is proposed of a table's columns.
+
+    Attributes
+    ----------
+    recognised
+        Header of each column that needs no proposal.
+    open
+        The columns that do.
+    amount_from
+        The headers whose product could be the amount, where there is no amount.
+    lost
+        The columns for which the settings name a header that is not there.
+    unused
+        Headers that are no column.
+    """
+
+    recognised: Mapping[str, str] = field(default_factory=dict)
+    open: tuple[ColumnProposal, ...] = ()
+    amount_from: AmountFrom | None = None
+    lost: frozenset[str] = frozenset()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The columns that are left to the analyst."""
+        computed = "amount" if self.amount_from is not None else ""
+        return tuple(one.column for one in self.open if one.chosen is None and one.column != computed)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Header of each column, recognised or proposed."""
+        return {**self.recognised, **{one.column: one.chosen for one in self.open if one.chosen is not None}}
+
+
+def propose_columns(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    samples: Sequence[Sample],
+    settings: TableSettings,
+    timezone: str,
+) -> ProposedColumns:
+    """Find the columns of a table that are open, and rank the headers that could be each.
+
+    A header is only proposed where every file has it, since a mapping holds for all files of a table.
+    """
+    files = [sample.file for sample in samples]
+    shared = [header for header in files[0].headers if all(header in file.headers for file in files)]
+    shared = [header for header in shared if header not in _RESERVED]
+    mapped = {column: header for column, header in settings.columns.items() if header in shared}
+    lost = {column: header for column, header in settings.columns.items() if header not in shared}
+    product = settings.amount_from
+    if product is not None and not {product.quantity, product.unit_price} <= set(shared):
+        lost["amount"] = next(one for one in (product.quantity, product.unit_price) if one not in shared)
+        product = None
+    found = _recognised(table, samples, mapped, computed=product is not None)
+    clear = {name: headers[0] for name, headers in found.items() if len(headers) == 1 and name not in lost}
+    taken = set(clear.values()) | ({product.quantity, product.unit_price} if product is not None else set())
+    judge = _Judge(connection, samples, timezone)
+    faults: dict[str, Literal["missing", "ambiguous", "named"]] = {}
+    for column in table.columns:
+        if column.name in lost:
+            faults[column.name] = "named"
+        elif len(found.get(column.name, ())) > 1:
+            faults[column.name] = "ambiguous"
+        elif column.required and column.name not in clear and not (column.name == "amount" and product is not None):
+            faults[column.name] = "missing"
+    proposals = []
+    # Ambiguous columns first: what they leave over is free. Dates before ids, which are told by their days.
+    order = {"ambiguous": 0, "named": 1, "missing": 2}
+    columns = [column for column in table.columns if column.name in faults]
+    for column in sorted(columns, key=lambda one: (order[faults[one.name]], one.kind == "id")):
+        fault = faults[column.name]
+        options = found.get(column.name) or [header for header in shared if header not in taken]
+        options = [header for header in options if header in shared and header not in taken]
+        ranked = judge.ranked(column, options, lost.get(column.name, ""))
+        if column.name == "customer_id" and "date" in clear:
+            ranked = judge.by_days(ranked, clear["date"])
+        best = chosen_of(ranked) if all(sample.has_header for sample in samples) else None
+        if fault == "named" and not column.required and best is not None and best.likeness < LIKE:
+            best = None
+        if best is not None:
+            taken.add(best.header)
+            clear[column.name] = best.header
+        proposals.append(
+            ColumnProposal(
+                column.name,
+                fault,
+                tuple(ranked[:_MOST_LISTED]),
+                best.header if best is not None else None,
+                lost.get(column.name, ""),
+            )
+        )
+    product = _product(table, proposals, judge, clear, [header for header in shared if header not in taken])
+    if product is not None:
+        proposals = [_without_choice(one) if one.column == "amount" else one for one in proposals]
+    recognised = {name: header for name, header in clear.items() if name not in faults}
+    used = {
+        *recognised.values(),
+        *(one.chosen for one in proposals),
+        *(product.model_dump().values() if product else ()),
+    }
+    by_place = {column.name: place for place, column in enumerate(table.columns)}
+    return ProposedColumns(
+        recognised,
+        tuple(sorted(proposals, key=lambda one: by_place.get(one.column, len(by_place)))),
+        product,
+        frozenset(lost),
+        tuple(header for header in shared if header not in used),
+    )
+
+
+def _without_choice(one: ColumnProposal) -> ColumnProposal:
+    return ColumnProposal(one.column, one.fault, one.candidates, None, one.named)
+
+
+def _recognised(
+    table: Table, samples: Sequence[Sample], mapped: Mapping[str, str], *, computed: bool
+) -> dict[str, list[str]]:
+    """Return the headers that each column is recognised by, as the check does; only those that every file has."""
+    chosen = set(mapped.values())
+    found: dict[str, list[str]] = {}
+    by_file = []
+    for sample in samples:
+        candidates = table.candidates(sample.file.headers)
+        free = {name: [header for header in headers if header not in chosen] for name, headers in candidates.items()}
+        by_file.append(
+            {name: headers for name, headers in free.items() if headers} | {c: [h] for c, h in mapped.items()}
+        )
+    for name in dict.fromkeys(name for one in by_file for name in one):
+        each = [one.get(name, []) for one in by_file]
+        if any(len(headers) > 1 for headers in each):
+            found[name] = list(dict.fromkeys(header for headers in each for header in headers))
+        elif all(each) or name not in table.required_columns:
+            found[name] = next(headers for headers in each if headers)
+    if computed:
+        found.pop("amount", None)
+    return found
+
+
+class _Judge:
+    """Looks at each header's values once, and ranks headers by them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, samples: Sequence[Sample], timezone: str) -> None:
+        self._connection = connection
+        self._files = [sample.file for sample in samples]
+        self._timezone = timezone
+        self._seen: dict[str, Values] = {}
+
+    def ranked(self, column: Column, headers: Sequence[str], named: str = "") -> list[Candidate]:
+        """Return the headers whose values could be the column's, best first."""
+        likely = sorted(headers, key=lambda header: -likeness(header, column, named))[:_MOST_JUDGED]
+        candidates = []
+        for header in likely:
+            if header not in self._seen:
+                self._seen[header] = look_at(self._connection, self._files, header, self._timezone)
+            values = self._seen[header]
+            n_readable = count_readable(self._connection, self._files, header, column, values, self._timezone)
+            candidates.append(judged(header, column, values, n_readable, named))
+        worth = [one for one in candidates if one.readable >= LIKE or one.likeness >= LIKE]
+        return sorted(worth, key=lambda one: (-one.score, headers.index(one.header)))
+
+    def by_days(self, ranked: Sequence[Candidate], date_header: str) -> list[Candidate]:
+        """Return candidates for a customer, ranked again by whether they come back on other days."""
+        if not all(date_header in file.headers for file in self._files):
+            return list(ranked)
+        again = [
+            with_repeats(one, repeats_over_days(self._connection, self._files, one.header, date_header))
+            for one in ranked
+        ]
+        return sorted(again, key=lambda one: -one.score)
+
+
+def _product(
+    table: Table,
+    proposals: Sequence[ColumnProposal],
+    judge: _Judge,
+    clear: Mapping[str, str],
+    free: Sequence[str],
+) -> AmountFrom | None:
+    """Return the two headers whose product is the amount, where no header says that it is one."""
+    amount = next((one for one in proposals if one.column == "amount" and one.fault != "ambiguous"), None)
+    quantity = table.column("quantity")
+    if amount is None or quantity is None:
+        return None
+    sure = next((one for one in amount.candidates if one.header == amount.chosen), None)
+    if sure is not None and sure.likeness >= LIKE:
+        return None
+    prices = [one for one in judge.ranked(UNIT_PRICE, [*free, *filter(None, [amount.chosen])]) if _fits(one)]
+    counts = [clear["quantity"]] if "quantity" in clear else []
+    counts += [one.header for one in judge.ranked(quantity, free) if _fits(one)] if not counts else []
+    pairs = [(count, one.header) for count in counts for one in prices if one.header != count]
+    return AmountFrom(quantity=pairs[0][0], unit_price=pairs[0][1]) if pairs else None
+
+
+def _fits(one: Candidate) -> bool:
+    return one.likeness >= LIKE and one.readable >= READABLE

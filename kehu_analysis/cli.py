@@ -53,9 +53,15 @@ def check(data: Path, out: Path | None, lang: str) -> None:
 
     if out is not None:
         refuse_place(out, data)
-    # A fault of the data as a whole ends the check here: columns that are not recognised are where a draft of
-    # dataset.toml helps.
-    dataset = check_dataset(data)
+    try:
+        dataset = check_dataset(data)
+    except DataError as error:  # a fault of the data as a whole: where settings mend it, a draft of them helps
+        from kehu_analysis.intake.draft import draft_lines
+
+        _say(error, lang)
+        for line in draft_lines(data, error, out, lang):
+            _tell(line)
+        sys.exit(error.exit_code)
     for line in account_lines(dataset, lang):
         _tell(line)
     refusal = None
@@ -228,8 +234,12 @@ def _write_trace() -> Path:
 
 
 def _complain(error: KehuError, lang: str) -> Never:
-    click.echo(f"{labels.label('ui.error', lang)}{printable(error.message(lang))}", err=True)
+    _say(error, lang)
     sys.exit(error.exit_code)
+
+
+def _say(error: KehuError, lang: str) -> None:
+    click.echo(f"{labels.label('ui.error', lang)}{printable(error.message(lang))}", err=True)
 
 
 def _usage_error(error: click.UsageError) -> UsageError:

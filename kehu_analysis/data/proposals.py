@@ -78,8 +78,7 @@ class TableProposal:
     @property
     def undecided(self) -> tuple[str, ...]:
         """What is left to the analyst: columns, and settings of style."""
-        computed = "amount" if self.amount_from is not None else ""
-        columns = (one.column for one in self.columns if one.chosen is None and one.column != computed)
+        columns = (one.column for one in self.columns if one.is_left(self.amount_from))
         return (*columns, *(one.setting for one in self.styles if one.chosen is None))
 
     @property
@@ -183,7 +182,9 @@ def _proposal(
         files=tuple(dict.fromkeys(sample.file.shown for sample in samples)),
         source=found.source,
         sheets=found.sheets,
-        source_is_sure=found.is_sure and has_header and not columns.undecided,
+        source_is_sure=found.is_sure
+        and has_header
+        and not any(one.is_left(columns.amount_from) for one in columns.open),
         has_header=has_header,
         recognised=columns.recognised,
         columns=columns.open,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kehu_analysis.data import Dataset
 from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.proposals import Proposals
 from kehu_analysis.errors import KehuError, RunError, UsageError, reason_of
 from kehu_analysis.intake import page, rejected
 from kehu_analysis.intake.account import printable, tables_to_mend
@@ -29,7 +30,7 @@ class Results:
     workbook: Path | None
 
 
-def results_folder(dataset: Dataset) -> Path:
+def results_folder(dataset: Dataset | Proposals) -> Path:
     """Return where the results of a check go by default: ``reports/<dataset>/check``."""
     return project_folder() / "reports" / dataset.name / "check"
 

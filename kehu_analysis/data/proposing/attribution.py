@@ -178,7 +178,7 @@ def _log_fit(connection: duckdb.DuckDBPyConnection, sample: Sample, settings: Da
     """Return how well a file goes with the log, by its headers and by what can be read below them."""
     table = contract()["transactions"]
     proposed = propose_columns(connection, table, [sample], TableSettings(), settings.timezone)
-    return fit(table, sample.file.headers) - len(proposed.undecided)
+    return fit(table, sample.file.headers) - sum(one.is_left(proposed.amount_from) for one in proposed.open)
 
 
 def _own_fit(table: Table, sample: Sample) -> float:

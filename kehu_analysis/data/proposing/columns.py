@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import duckdb
@@ -28,6 +28,7 @@ from kehu_analysis.data.schema import Column, Table
 from kehu_analysis.data.settings import AmountFrom, TableSettings
 
 _MOST_LISTED = 6
+_LISTED = 0.15
 #: A table of more columns is judged by the headers that say most.
 _MOST_JUDGED = 40
 _RESERVED = frozenset([*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER])
@@ -50,6 +51,8 @@ class ColumnProposal:
         The header that can be taken without asking; None where that is left to the analyst.
     named
         The header that the settings name and the file lacks; else empty.
+    is_optional
+        Whether a table can do without the column.
     """
 
     column: str
@@ -57,6 +60,12 @@ class ColumnProposal:
     candidates: tuple[Candidate, ...]
     chosen: str | None
     named: str = ""
+    is_optional: bool = False
+
+    def is_left(self, amount_from: AmountFrom | None) -> bool:
+        """Tell whether an analyst has to choose: what is not needed can stay away, an amount can be computed."""
+        can_do_without = self.is_optional and self.fault == "named"
+        return self.chosen is None and not can_do_without and not (self.column == "amount" and amount_from is not None)
 
 
 @dataclass(frozen=True)
@@ -82,12 +91,6 @@ class ProposedColumns:
     amount_from: AmountFrom | None = None
     lost: frozenset[str] = frozenset()
     unused: tuple[str, ...] = ()
-
-    @property
-    def undecided(self) -> tuple[str, ...]:
-        """The columns that are left to the analyst."""
-        computed = "amount" if self.amount_from is not None else ""
-        return tuple(one.column for one in self.open if one.chosen is None and one.column != computed)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -148,14 +151,15 @@ def propose_columns(
             ColumnProposal(
                 column.name,
                 fault,
-                tuple(ranked[:_MOST_LISTED]),
+                _worth_listing(ranked, best),
                 best.header if best is not None else None,
                 lost.get(column.name, ""),
+                is_optional=not column.required,
             )
         )
     product = _product(table, proposals, judge, clear, [header for header in shared if header not in taken])
     if product is not None:
-        proposals = [_without_choice(one) if one.column == "amount" else one for one in proposals]
+        proposals = [replace(one, chosen=None) if one.column == "amount" else one for one in proposals]
     recognised = {name: header for name, header in clear.items() if name not in faults}
     used = {
         *recognised.values(),
@@ -172,8 +176,9 @@ def propose_columns(
     )
 
 
-def _without_choice(one: ColumnProposal) -> ColumnProposal:
-    return ColumnProposal(one.column, one.fault, one.candidates, None, one.named)
+def _worth_listing(ranked: Sequence[Candidate], best: Candidate | None) -> tuple[Candidate, ...]:
+    # Beside a choice that is plain, a column that is most likely another one only distracts.
+    return tuple(one for one in ranked[:_MOST_LISTED] if best is None or one is best or one.score >= _LISTED)
 
 
 def _recognised(

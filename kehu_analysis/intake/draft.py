@@ -1,0 +1,328 @@
+"""Write a draft of ``dataset.toml`` where headers, dates or numbers are not recognised, for an analyst to edit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from kehu_analysis import labels
+from kehu_analysis.data.proposals import (
+    CHOICES,
+    Candidate,
+    ColumnProposal,
+    Proposals,
+    TableProposal,
+    propose_settings,
+)
+from kehu_analysis.data.schema import contract
+from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
+from kehu_analysis.errors import DataError, RunError, reason_of
+from kehu_analysis.intake.account import printable, shown
+from kehu_analysis.intake.results import results_folder
+
+#: Faults that a line of dataset.toml mends.
+_MENDED_BY_SETTINGS = (
+    "missing_column",
+    "ambiguous_column",
+    "mapped_header_missing",
+    "date_order",
+    "decimal_mark",
+    "no_transactions",
+    "no_such_sheet",
+    "source_missing",
+    "no_header",
+)
+#: Ends a draft, with a digest of what stands above: so one that was edited is known from one that was not.
+_MARK = "# kehu:draft:"
+_LONGEST_SAMPLE, _LONGEST_HEADER = 24, 30
+_SAMPLES_ON_TERMINAL, _CANDIDATES_ON_TERMINAL = 3, 4
+_EXAMPLES: Mapping[str, Any] = {"amounts_include_tax": True, "complete_until": date(2026, 9, 30)}
+_EXAMPLE_COST = 350.0
+
+
+def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> list[str]:
+    """Write a draft of ``dataset.toml`` where one helps, and say what it proposes, where it is and what to do next.
+
+    Parameters
+    ----------
+    data
+        The folder or file that was checked.
+    fault
+        Why the check ended.
+    out
+        Where results go; by default ``reports/<dataset>/check``.
+    lang
+        ``"zh"`` or ``"en"``.
+
+    Returns
+    -------
+    list of str
+        One text a line; none where settings do not mend the fault.
+
+    Raises
+    ------
+    RunError
+        The draft cannot be written.
+    """
+    if not fault.code.startswith(_MENDED_BY_SETTINGS):
+        return []
+    proposals = propose_settings(data, fault)
+    if not proposals.needed:
+        return []
+    lines = [line for table in proposals.needed for line in _table_lines(table, lang)]
+    if any(table.can_help for table in proposals.needed):
+        path = write_draft(proposals, out or results_folder(proposals), data, lang)
+        lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, path, data, lang)]
+    return [printable(line) for line in lines]
+
+
+def write_draft(proposals: Proposals, folder: Path, data: Path, lang: str) -> Path:
+    """Write the draft whole, and return where; an earlier one that was edited stays, and this gets a number.
+
+    Raises
+    ------
+    RunError
+        The place cannot be written.
+    """
+    text = draft_text(proposals, data, lang)
+    text += f"{_MARK}{_digest(text)}\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number, path = 1, folder / FILE_NAME
+        while os.path.lexists(path) and not _is_untouched(path):
+            number += 1
+            path = folder / f"{Path(FILE_NAME).stem}-{number}.toml"
+        handle, building = tempfile.mkstemp(prefix=".draft-", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            Path(building).replace(path)
+        finally:
+            Path(building).unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError("cannot_write", path=folder, reason=reason_of(error)) from error
+    return path
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_untouched(path: Path) -> bool:
+    """Tell whether a file is a draft as it was written."""
+    if not path.is_file():
+        return False
+    text, mark, digest = path.read_bytes().decode("utf-8", errors="replace").rpartition(_MARK)
+    return bool(mark) and digest.strip() == _digest(text)
+
+
+def draft_text(proposals: Proposals, data: Path, lang: str) -> str:
+    """Return the draft: valid TOML, each line explained in the reader's language."""
+    steps = ("edit", "save", "check")
+    values = {"path": proposals.settings_path, "data": _argument(data), "name": proposals.name}
+    lines = [_comment(labels.render("ui.draft_title", lang, **values)), "#"]
+    lines += [
+        _comment(f"{number}. {labels.render(f'ui.draft_step_{step}', lang, **values)}")
+        for number, step in enumerate(steps, start=1)
+    ]
+    lines += ["", _comment(labels.label("ui.draft_general", lang)), *_general_lines(proposals, lang)]
+    proposed = {table.table: table for table in proposals.tables}
+    for name in contract():
+        if name in proposed:
+            lines += ["", *_section(proposed[name], lang)]
+        elif name in proposals.settings.tables:
+            kept = proposals.settings.table(name).model_dump(exclude_unset=True, exclude_none=True)
+            lines += ["", *_kept_section(name, kept)]
+    return "\n".join(lines) + "\n"
+
+
+def _general_lines(proposals: Proposals, lang: str) -> Iterator[str]:
+    said = proposals.settings.model_dump(exclude_unset=True, exclude_none=True)
+    for name, field in DatasetSettings.model_fields.items():
+        if name == "tables":
+            continue
+        example = proposals.name if name == "name" else _EXAMPLES.get(name, field.default)
+        value = said.get(name, _EXAMPLE_COST if example is None else example)
+        line = f"{name} = {toml_value(value)}"
+        meaning = _comment(labels.label(f"ui.draft_setting.{name}", lang))
+        yield f"{line if name in said else _off(line)}  {meaning}"
+
+
+def _section(table: TableProposal, lang: str) -> Iterator[str]:
+    """Return the lines of one table: where it is, how its values are written, its columns, its filters."""
+    check, fill = (labels.label(f"ui.draft_mark_{mark}", lang) for mark in ("check", "fill"))
+    yield _comment(f"—— {labels.label(f'table.{table.table}', lang)} ——")
+    yield _comment(labels.render("ui.draft_files", lang, files=_listed(table.files, lang)))
+    if not table.has_header:
+        yield _comment(labels.label("ui.draft_no_header", lang))
+    yield f"[tables.{table.table}]"
+    for name, value in table.kept.items():
+        if name not in ("columns", "filters"):
+            yield f"{name} = {toml_value(value)}"
+    for name, values in (("source", table.source), ("sheet", table.sheets)):
+        if values:
+            line = f"{name} = {toml_value(list(values) if len(values) > 1 else values[0])}"
+            yield f"{line if table.source_is_sure else _off(line)}  {_comment(check)}"
+    for style in table.styles:
+        yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
+        for choice in CHOICES[style.setting]:
+            line = f"{style.setting} = {toml_value(choice)}"
+            mark = check if style.chosen == choice else fill
+            yield f"{line if style.chosen == choice else _off(line)}  {_comment(mark)}"
+    if table.amount_from is not None:
+        yield _comment(labels.label("ui.draft_amount_from", lang))
+        yield f"amount_from = {toml_value(table.amount_from.model_dump())}  {_comment(check)}"
+    yield ""
+    yield f"[tables.{table.table}.columns]"
+    kept = table.kept.get("columns", {})
+    yield from (f"{_key(name)} = {toml_value(header)}" for name, header in kept.items())
+    recognised = {name: header for name, header in table.recognised.items() if name not in kept}
+    if recognised:
+        yield _comment(labels.label("ui.draft_recognised", lang))
+    yield from (_off(f"{_key(name)} = {toml_value(header)}") for name, header in recognised.items())
+    for column in table.columns:
+        yield from _column_lines(column, table, check, fill, lang)
+    if table.unused:
+        yield _comment(labels.render("ui.draft_unused", lang, headers=_listed(table.unused, lang)))
+    yield from _filter_lines(table.table, table.kept.get("filters", []))
+
+
+def _column_lines(column: ColumnProposal, table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
+    meaning = labels.label(f"contract.{table.table}.{column.column}", lang)
+    yield "#"
+    yield _comment(labels.render("ui.draft_column", lang, column=column.column, meaning=meaning))
+    if column.named:
+        yield _comment(labels.render("ui.draft_named", lang, header=shown(column.named)))
+    is_left = column.is_left(table.amount_from)
+    if is_left and not column.candidates:
+        yield _comment(labels.label("ui.draft_no_candidate", lang))
+    for one in column.candidates:
+        is_chosen = one.header == column.chosen
+        mark = f"{check if is_chosen else fill} · " if is_chosen or is_left else ""
+        line = f"{_key(column.column)} = {toml_value(one.header)}"
+        yield f"{line if is_chosen else _off(line)}  {_comment(mark + _evidence(one, lang))}"
+    if is_left and not column.candidates:
+        yield f"{_off(_key(column.column) + ' = ' + toml_value(''))}  {_comment(fill)}"
+
+
+def _evidence(one: Candidate, lang: str) -> str:
+    samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples], lang)
+    words = labels.render("ui.draft_samples", lang, samples=samples)
+    if one.readable < 1:
+        words += labels.render("ui.draft_readable", lang, share=labels.format_value(one.readable, "share"))
+    return words
+
+
+def _kept_section(name: str, kept: Mapping[str, Any]) -> Iterator[str]:
+    yield f"[tables.{name}]"
+    yield from (f"{_key(key)} = {toml_value(value)}" for key, value in kept.items() if key != "filters")
+    yield from _filter_lines(name, kept.get("filters", []))
+
+
+def _filter_lines(table: str, filters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for rule in filters:
+        yield ""
+        yield f"[[tables.{table}.filters]]"
+        yield from (f"{_key(key)} = {toml_value(value)}" for key, value in rule.items())
+
+
+def toml_value(value: Any) -> str:
+    r"""Return a value as TOML writes it; of a text, all that could end or steer it is escaped.
+
+    Examples
+    --------
+    >>> print(toml_value('say "hi"' + chr(10)), toml_value([1, True]), toml_value({"a b": date(2026, 1, 5)}))
+    "say \"hi\"\n" [1, true] { "a b" = 2026-01-05 }
+    """
+    if isinstance(value, str):
+        return "".join(map(_escaped, json.dumps(value, ensure_ascii=False)))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {toml_value(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return value.isoformat() if isinstance(value, date) else repr(value)
+
+
+def _escaped(letter: str) -> str:
+    if not unicodedata.category(letter).startswith("C") and unicodedata.category(letter) not in ("Zl", "Zp"):
+        return letter
+    number = ord(letter)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+
+
+def _comment(text: str) -> str:
+    return f"# {printable(labels.shortened(text, 10_000))}"
+
+
+def _off(line: str) -> str:
+    return f"# {line}"
+
+
+def _listed(texts: Sequence[str], lang: str) -> str:
+    return labels.label("ui.list_separator", lang).join(map(shown, texts))
+
+
+def _table_lines(table: TableProposal, lang: str) -> list[str]:
+    """Return what the terminal says of a table: for each open column the best candidates with values."""
+    files = _listed(table.files, lang)
+    lines = [labels.render("ui.draft_table", lang, table=labels.label(f"table.{table.table}", lang), files=files)]
+    if not table.has_header:
+        lines.append("  " + labels.label("ui.draft_no_header", lang))
+    rows = [row for column in table.columns for row in _rows(column, table, lang)]
+    if table.source:
+        rows.insert(0, ("source", "✓" if table.source_is_sure else "?", _listed(table.source, lang), ""))
+    for style in table.styles:
+        rows.append((style.setting, "✓" if style.chosen else "?", style.chosen or "", shown(style.example)))
+    widths = [max((_width(row[place]) for row in rows), default=0) for place in range(3)]
+    for row in rows:
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)]
+        lines.append(f"  {'  '.join([*cells, row[3]])}".rstrip())
+    return lines
+
+
+def _rows(column: ColumnProposal, table: TableProposal, lang: str) -> list[tuple[str, str, str, str]]:
+    rows = []
+    if column.column == "amount" and table.amount_from is not None:
+        factors = (table.amount_from.quantity, table.amount_from.unit_price)
+        rows.append(("", "✓", " × ".join(shown(factor, _LONGEST_HEADER) for factor in factors), ""))
+    for one in column.candidates[:_CANDIDATES_ON_TERMINAL]:
+        samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples[:_SAMPLES_ON_TERMINAL]], lang)
+        rows.append(("", "✓" if one.header == column.chosen else "?", shown(one.header, _LONGEST_HEADER), samples))
+    if not rows:
+        rows.append(("", "✗", labels.label("ui.draft_no_candidate", lang), ""))
+    return [(column.column, *rows[0][1:]), *rows[1:]]
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _next_steps(proposals: Proposals, path: Path, data: Path, lang: str) -> list[str]:
+    left = [name for table in proposals.needed for name in table.undecided]
+    names = labels.label("ui.list_separator", lang).join(left)
+    step = labels.render("ui.draft_next_fill", lang, names=names) if left else labels.label("ui.draft_next_edit", lang)
+    save = "ui.draft_next_save_over" if proposals.settings_path.exists() else "ui.draft_next_save"
+    steps = [
+        step,
+        labels.render(save, lang, path=proposals.settings_path),
+        labels.render("ui.draft_next_check", lang, data=_argument(data)),
+    ]
+    return [f"→ {number}. {text}" for number, text in enumerate(steps, start=1)]
+
+
+def _argument(path: Path) -> str:
+    return f'"{path}"' if re.search(r"\s", str(path)) else str(path)

@@ -9,19 +9,24 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 import click
+import pandas as pd
 import pytest
+import xlsxwriter
 from packaging.requirements import Requirement
 
 from kehu_analysis import cli, clv, labels, loyalty, open_dataset, profiling, segmentation
 from kehu_analysis.data import contract
+from kehu_analysis.data.reading.sources import SUFFIXES
 from kehu_analysis.data.settings import DatasetSettings, TableSettings, read_settings
 from kehu_analysis.segmentation.rfm import RULES
 from kehu_analysis.workbook.parameters import CHAPTERS, SCHEMAS, Parameters, read_assignments, share_out
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
+GUIDES = ("docs/DATA.md", "docs/DATA.zh-CN.md")
 PAGES = (
     *READMES,
+    *GUIDES,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "data/README.md",
@@ -29,8 +34,8 @@ PAGES = (
     "docs/METHODS.md",
     "docs/ONLINE_RETAIL.md",
 )
-#: Programs in the READMEs that are neither make nor kehu.
-OTHER_PROGRAMS = {"cd", "source", "python", ".venv/bin/python", "conda", "schtasks"}
+#: Programs in the pages that are neither make nor kehu.
+OTHER_PROGRAMS = {"cd", "source", "python", ".venv/bin/python", "conda", "schtasks", "read", "export"}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -68,22 +73,23 @@ def shell_lines(page: str) -> list[str]:
     return [line for kind, body in blocks(page) if kind in ("sh", "bat", "crontab") for line in body.splitlines()]
 
 
-def test_readmes_say_the_same_in_two_languages() -> None:
-    english, chinese = READMES
+@pytest.mark.parametrize("pair", [READMES, GUIDES], ids=lambda pair: pair[0])
+def test_pages_say_the_same_in_two_languages(pair: tuple[str, str]) -> None:
+    english, chinese = pair
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
     assert blocks(english) == blocks(chinese)
-    first_columns = [[[code_words(row[0]) for row in table] for table in tables(page)] for page in READMES]
+    first_columns = [[[code_words(row[0]) for row in table] for table in tables(page)] for page in pair]
     assert first_columns[0] == first_columns[1]
-    links = [
-        sorted(re.findall(r"\]\(((?!README)[^)#]+)", prose(page).replace(".zh-CN.png", ".png"))) for page in READMES
-    ]
+    links = [sorted(re.findall(r"\]\(([^)#]+)", prose(page).replace(".zh-CN.", "."))) for page in pair]
     assert links[0] == links[1]
-    assert f"({chinese})" in text_of(english)
-    assert f"({english})" in text_of(chinese)
+    assert f"({Path(chinese).name})" in text_of(english)
+    assert f"({Path(english).name})" in text_of(chinese)
 
 
 @pytest.mark.parametrize("line", sorted({line for page in PAGES for line in shell_lines(page)}))
 def test_shell_commands_exist(line: str) -> None:
+    if re.match(r"[A-Z_]+=\S+$", line):
+        return  # a variable of a crontab
     for call in line.split(" && "):
         # What stands around a scheduled command: when, by whom, where its output goes.
         bare = re.sub(r"^[\d,* ]+ |^conda run -n \w+ |^\.venv/bin/(?=kehu)| >> .*$|\"$", "", call)
@@ -140,7 +146,7 @@ def test_help_stands_in_both_languages(name: str) -> None:
 
 
 def example_settings() -> str:
-    (example,) = (body for kind, body in blocks("README.md") if kind == "toml")
+    (example,) = (body for kind, body in blocks(GUIDES[0]) if kind == "toml")
     return example
 
 
@@ -150,11 +156,15 @@ def test_settings_example_names_every_key_and_works(tmp_path: Path) -> None:
     assert settings.model_fields_set == set(DatasetSettings.model_fields)
     assert settings.table("transactions").model_fields_set == set(TableSettings.model_fields)
 
-    rows = ["购货单位,过账日,净额,单据类型", *(f"00{n:03},2025-11-{n:02},{n}.50,销售" for n in range(1, 21))]
-    (tmp_path / "export_1.csv").write_text("\n".join([*rows, "00001,2025-12-01,9.00,样品", ""]), encoding="utf-8")
+    with xlsxwriter.Workbook(tmp_path / "export_1.xlsx") as book:
+        sheet = book.add_worksheet("明细")
+        sheet.write_row(0, 0, ["购货单位", "过账日", "数量", "成交价", "单据类型"])
+        for n in range(1, 21):
+            sheet.write_row(n, 0, [f"00{n:03}", f"{n}/11/2025", "2", f"1,{n:03}.50", "销售"])
+        sheet.write_row(21, 0, ["00001", "1/12/2025", "1", "9.00", "样品"])
     dataset = open_dataset(tmp_path, cache=tmp_path / "cache")
     classes = dataset.line_classes().set_index("line_class")
-    assert classes.loc["accepted", ["n_lines", "amount"]].tolist() == [20, 220.0]
+    assert classes.loc["accepted", ["n_lines", "amount"]].tolist() == [20, 2 * (20_000 + 210 + 10)]
     assert classes.loc["filtered", ["reason", "n_lines"]].tolist() == ["样品单", 1]
     assert (dataset.name, dataset.currency, dataset.complete_until.isoformat()) == ("mycompany", "CNY", "2025-12-31")
 
@@ -174,9 +184,10 @@ def test_log_example_works(tmp_path: Path) -> None:
     assert open_dataset(tmp_path, cache=tmp_path / "cache").log_facts()["n_returns"] == 1
 
 
-@pytest.mark.parametrize("page", READMES)
-def test_tables_of_keys_and_parameters_are_complete(page: str) -> None:
-    by_first = {code_words(row[0])[0]: row for table in tables(page) for row in table if code_words(row[0])}
+@pytest.mark.parametrize("pages", list(zip(READMES, GUIDES, strict=True)), ids=lambda pages: pages[0])
+def test_tables_of_keys_and_parameters_are_complete(pages: tuple[str, str]) -> None:
+    every_table = [table for page in pages for table in tables(page)]
+    by_first = {code_words(row[0])[0]: row for table in every_table for row in table if code_words(row[0])}
     keys = {name for name in DatasetSettings.model_fields if name != "tables"}
     keys |= {f"tables.‹table›.{name}" for name in TableSettings.model_fields}
     parameters = {name: field for schema in SCHEMAS.values() for name, field in schema.model_fields.items()}
@@ -186,6 +197,20 @@ def test_tables_of_keys_and_parameters_are_complete(page: str) -> None:
         assert read_assignments([f"{name}={code_words(by_first[name][-1])[0]}"]) == {name: field.default}
     for name in CHAPTERS:
         assert f"`{name}`" in by_first["--only"][1]
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_names_of_tables_are_those_of_the_contract(page: str) -> None:
+    listed = next(table for table in tables(page) if code_words(table[1][0]) == ["transactions"])[1:]
+    described = {code_words(first)[0]: tuple(re.split(r", |、", names)) for first, names in listed}
+    assert described == {name: table.names for name, table in contract().items()}
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_formats_are_those_that_are_read(page: str) -> None:
+    named = {suffix for row in next(iter(tables(page)))[1:] for suffix in code_words(" ".join(row)) if suffix[0] == "."}
+    packed = {suffix.removesuffix(".gz") for suffix in SUFFIXES if suffix.endswith(".gz")}
+    assert named == {*SUFFIXES, ".gz"} - {f"{suffix}.gz" for suffix in packed}
 
 
 def public_analyses() -> dict[str, str]:
@@ -323,6 +348,20 @@ def test_data_dictionary_tells_how_dates_are_written(tmp_path: Path) -> None:
     facts = open_dataset(tmp_path, cache=tmp_path / "cache").log_facts()
     assert facts["n_lines"] == len(rows)
     assert str(facts["first_date"]) == str(facts["last_date"]) == "2025-09-30"
+
+
+def test_data_dictionary_tells_how_money_is_written(tmp_path: Path) -> None:
+    *written, with_comma = code_words(dictionary_row("money")[1])
+    signs = [-1 if re.search(r"[-(]", amount) else 1 for amount in written]
+    assert amounts_read(tmp_path / "point.csv", written) == [sign * 1280 for sign in signs]
+    assert amounts_read(tmp_path / "comma.csv", [with_comma, "0,5"]) == [1280, 0.5]
+
+
+def amounts_read(path: Path, amounts: list[str]) -> list[float]:
+    rows = [f"c{number:02};2025-09-30;{amount}" for number, amount in enumerate(amounts)]
+    path.write_text("\n".join(["customer_id;date;amount", *rows, ""]), encoding="utf-8")
+    log = pd.read_parquet(open_dataset(path, cache=path.parent / "cache").path("transactions"))
+    return log.sort_values("customer_id")["amount"].astype(float).tolist()
 
 
 def test_data_dictionary_tells_the_numbers_of_cdnow(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ _LARGEST_AMOUNT = 1e9
 #: Money is exact to 1/10,000, logs to 12 digits, as in the engine: whole numbers leave no trace of the order of rows.
 _MONEY, _LOG = 10**4, 10**12
 _BITS = 63
+_THREADS = 2
 
 
-def history_of_frame(frame: pd.DataFrame, as_of: int | None) -> tuple[dict[str, NDArray[Any]], pd.Series, int]:
+def history_of_frame(
+    frame: pd.DataFrame, as_of: int | None, *, squared: bool = True
+) -> tuple[dict[str, NDArray[Any]], pd.Series, int]:
     """Return the columns of ``btyd.sql`` for a frame, the customers' ids by ``customer_key``, and the last day counted.
 
     Parameters
@@ -29,6 +33,8 @@ def history_of_frame(frame: pd.DataFrame, as_of: int | None) -> tuple[dict[str, 
         customer_id, date, amount; one row a line.
     as_of
         Last day counted (days since 1970-01-01); by default the last of the frame.
+    squared
+        Whether the sums of squared logs are wanted too.
 
     Raises
     ------
@@ -38,29 +44,32 @@ def history_of_frame(frame: pd.DataFrame, as_of: int | None) -> tuple[dict[str, 
     check_columns(frame, ("customer_id", "date", "amount"), analysis="btyd_summary")
     days, amounts = _days(frame["date"]), pd.to_numeric(frame["amount"], errors="coerce").to_numpy("float64")
     keys, ids = _keys(frame["customer_id"])
-    usable = ~np.isnat(days) & (np.abs(amounts) <= _LARGEST_AMOUNT) & (keys >= 0)
+    sizes = np.abs(amounts)
+    usable = sizes <= _LARGEST_AMOUNT
+    usable &= ~np.isnat(days)
+    usable &= keys >= 0
     if not usable.all():
         raise DataError("unusable_rows", n_rows=int((~usable).sum()), example=frame.index[~usable][0])
-    numbers = days.astype("int64")
-    end = int(numbers.max()) if as_of is None and len(numbers) else as_of or 0
-    if float(np.abs(amounts).sum()) * _MONEY >= 2.0**_BITS:
+    if float(sizes.sum()) * _MONEY >= 2.0**_BITS:
         raise OverflowError("a sum has more than 18 digits")
-    money = np.rint(amounts * _MONEY).astype("int64")
-    if len(numbers) and numbers.max() > end:
+    numbers = days.view("int64")
+    last = int(numbers.max(initial=0))
+    end = last if as_of is None else as_of
+    money = np.rint(np.multiply(amounts, _MONEY, out=sizes), out=sizes).astype("int64")
+    if last > end:
         counted = numbers <= end
         keys, numbers, money = keys[counted], numbers[counted], money[counted]
-    return _history(*_purchase_days(keys, numbers, money)), ids, end
+    return _history(*_purchase_days(keys, numbers, money), squared=squared), ids, end
 
 
 def _days(given: pd.Series) -> NDArray[np.datetime64]:
-    none = np.full(len(given), np.datetime64("NaT"), dtype="datetime64[D]")
     if pd.api.types.is_numeric_dtype(given):
         # 20260105 would be read as that many nanoseconds after 1970.
-        return none
+        return np.full(len(given), np.datetime64("NaT"), dtype="datetime64[D]")
     try:
         dates = given if given.dtype.kind == "M" else pd.to_datetime(given, errors="coerce")
     except ValueError:  # stamps of several offsets have no common clock
-        return none
+        return np.full(len(given), np.datetime64("NaT"), dtype="datetime64[D]")
     # A purchase day is a day on the clock that the frame shows.
     local = dates.dt.tz_localize(None) if isinstance(dates.dtype, pd.DatetimeTZDtype) else dates
     return local.to_numpy().astype("datetime64[D]")
@@ -74,8 +83,8 @@ def _keys(given: pd.Series) -> tuple[NDArray[np.int64], pd.Series]:
         encoded = pa.array(values).cast(pa.large_string()).dictionary_encode()
     else:
         texts = pa.array(given.astype("str"), from_pandas=True)
-        encoded = (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
-        codes = encoded.indices.fill_null(-1).to_numpy()
+        encoded = _encoded(texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts)
+        codes = (encoded.indices.fill_null(-1) if encoded.null_count else encoded.indices).to_numpy()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     place = np.full(len(order) + 1, -1)  # the last for a missing one, whose code is -1
     place[order] = np.arange(len(order))
@@ -85,64 +94,86 @@ def _keys(given: pd.Series) -> tuple[NDArray[np.int64], pd.Series]:
     return place[codes], pd.Series(ids.to_pandas(), dtype="str")
 
 
+def _encoded(texts: pa.Array) -> pa.DictionaryArray:
+    # Most of the time goes here, and Arrow lets other threads work meanwhile.
+    length = -(-len(texts) // _THREADS) or 1
+    with ThreadPoolExecutor(_THREADS) as pool:
+        slices = (texts.slice(start, length) for start in range(0, max(len(texts), 1), length))
+        parts = list(pool.map(pa.Array.dictionary_encode, slices))
+    return pa.chunked_array(parts).unify_dictionaries().combine_chunks()
+
+
 def _purchase_days(
     keys: NDArray[np.int64], days: NDArray[np.int64], money: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Return customer, day, net money and whether it is a purchase day, for each customer-day in order."""
     if len(keys) == 0:
         return keys, days, money, np.zeros(0, dtype=bool)
-    first = int(days.min())
-    day_bits, row_bits = (int(largest).bit_length() for largest in (days.max() - first, len(keys) - 1))
+    first, least = int(days.min()), int(money.min())
+    day_bits, money_bits = (int(most).bit_length() for most in (days.max() - first, money.max() - least))
     place = (keys << day_bits) | (days - first)
-    if int(place.max()).bit_length() + row_bits < _BITS:
-        # Customer, day and row in one number: sorting whole numbers is many times as fast as sorting rows by them.
-        packed = (place << row_bits) | np.arange(len(keys))
-        packed.sort()
-        order, place = packed & ((1 << row_bits) - 1), packed >> row_bits
+    if int(place.max()).bit_length() + money_bits < _BITS:
+        # Customer, day and money in one number: sorting whole numbers is many times as fast as sorting rows by them.
+        place <<= money_bits
+        place |= money - least
+        place.sort()
+        money = (place & ((1 << money_bits) - 1)) + least
+        place >>= money_bits
     else:
-        order = np.argsort(place, kind="stable")
-        place = place[order]
-    money = money[order]
+        order = np.lexsort((money, place))
+        money, place = money[order], place[order]
     begins = _begins(place)
     place = place[begins]
-    return (
-        place >> day_bits,
-        (place & ((1 << day_bits) - 1)) + first,
-        _sums(money, begins),
-        _sums((money >= 0).astype("int64"), begins) > 0,
-    )
+    # The largest amount of a day stands last.
+    is_purchase = money[np.r_[begins[1:], len(money)] - 1] >= 0
+    return place >> day_bits, (place & ((1 << day_bits) - 1)) + first, _sums(money, begins), is_purchase
 
 
 def _history(
-    keys: NDArray[np.int64], days: NDArray[np.int64], money: NDArray[np.int64], is_purchase: NDArray[np.bool_]
+    keys: NDArray[np.int64],
+    days: NDArray[np.int64],
+    money: NDArray[np.int64],
+    is_purchase: NDArray[np.bool_],
+    *,
+    squared: bool,
 ) -> dict[str, NDArray[Any]]:
-    # What comes before a customer's first purchase belongs to no purchase day; what follows nets against the latest.
     begins = _begins(keys)
-    lengths = np.diff(np.r_[begins, len(keys)])
-    purchases = is_purchase.astype("int64")
-    so_far = np.cumsum(purchases)
-    purchase_number = so_far - np.repeat(so_far[begins] - purchases[begins], lengths)
-    totals = _sums(np.where(purchase_number > 0, money, 0), begins)
-    repeats = _sums(np.where(purchase_number > 1, money, 0), begins)
-
-    own_keys, own_days = keys[is_purchase], days[is_purchase]
-    starts = _begins(own_keys)
-    counts = np.diff(np.r_[starts, len(own_keys)])
-    intervals = np.diff(own_days, prepend=0)
+    totals = _sums(money, begins)
+    if is_purchase.all():
+        starts, first_spend = begins, money[begins]
+    else:
+        # What comes before a customer's first purchase belongs to none; what follows nets against the latest.
+        purchases = is_purchase.astype("int64")
+        so_far = np.cumsum(purchases)
+        lengths = np.diff(np.r_[begins, len(keys)])
+        number = so_far - np.repeat(so_far[begins] - purchases[begins], lengths)
+        totals -= _sums(np.where(number == 0, money, 0), begins)
+        first_spend = _sums(np.where(number == 1, money, 0), begins)
+        bought = _sums(purchases, begins) > 0
+        totals, first_spend = totals[bought], first_spend[bought]
+        keys, days = keys[is_purchase], days[is_purchase]
+        starts = _begins(keys)
+    ends = (np.r_[starts[1:], len(keys)] - 1)[: len(starts)]
+    intervals = np.diff(days, prepend=0)
     intervals[starts] = 1  # whose log is 0
     logs = np.log(np.arange(1, int(intervals.max(initial=1)) + 1))
-    of_interval, squared = (np.rint(kind * _LOG).astype("int64")[intervals - 1] for kind in (logs, logs * logs))
-    bought = np.isin(keys[begins], own_keys[starts], assume_unique=True)
-    return {
-        "customer_key": own_keys[starts],
-        "first_day": own_days[starts],
-        "last_day": own_days[starts + counts - 1],
-        "frequency": counts - 1,
-        "total_amount": totals[bought] / _MONEY,
-        "repeat_amount": repeats[bought] / _MONEY,
-        "sum_log_interval": _sums(of_interval, starts) / _LOG,
-        "sum_squared_log_interval": _sums(squared, starts) / _LOG,
+    intervals -= 1
+    found = {
+        "customer_key": keys[starts],
+        "first_day": days[starts],
+        "last_day": days[ends],
+        "frequency": ends - starts,
+        "total_amount": totals / _MONEY,
+        "repeat_amount": (totals - first_spend) / _MONEY,
+        "sum_log_interval": _sums(_whole(logs)[intervals], starts) / _LOG,
     }
+    if squared:
+        found["sum_squared_log_interval"] = _sums(_whole(logs * logs)[intervals], starts) / _LOG
+    return found
+
+
+def _whole(logs: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.rint(logs * _LOG).astype("int64")
 
 
 def _begins(sorted_values: NDArray[np.int64]) -> NDArray[np.intp]:

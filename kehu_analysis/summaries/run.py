@@ -69,7 +69,7 @@ def btyd_summary(
     0           a          1      2.0  3.0            30.0
     1           b          0      0.0  2.0             0.0
     """
-    return _btyd(*_by_customer(transactions, as_of, engine), days_per_unit(time_unit))
+    return _btyd(*_by_customer(transactions, as_of, engine, squared=False), days_per_unit(time_unit))
 
 
 def customer_history(
@@ -97,7 +97,7 @@ def customer_history(
       customer_id last_purchase  total_amount  n_intervals
     0           a    2026-01-15          40.0            1
     """
-    found, ids, end = _by_customer(transactions, as_of, engine)
+    found, ids, end = _by_customer(transactions, as_of, engine, squared=True)
     frequency, total = found["frequency"], found["total_amount"]
     return _btyd(found, ids, end, days_per_unit(time_unit)).assign(
         first_purchase=_dates(found["first_day"]),
@@ -111,11 +111,11 @@ def customer_history(
 
 
 def _by_customer(
-    transactions: pd.DataFrame | Dataset, as_of: date | None, engine: Engine | None
+    transactions: pd.DataFrame | Dataset, as_of: date | None, engine: Engine | None, *, squared: bool
 ) -> tuple[dict[str, np.ndarray], pd.Series, int]:
     """Return the columns of ``btyd.sql``, the ids by ``customer_key``, and the last day counted."""
     if not isinstance(transactions, Dataset):
-        return history_of_frame(transactions, None if as_of is None else _days(as_of))
+        return history_of_frame(transactions, None if as_of is None else _days(as_of), squared=squared)
     end = _days(as_of or transactions.last_date)
     days = transactions.path("purchase_days")
     rows = (engine or DuckDBEngine()).query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end})

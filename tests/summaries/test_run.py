@@ -8,7 +8,7 @@ import pytest
 from kehu_analysis import open_dataset
 from kehu_analysis.errors import DataError, InsufficientDataError
 from kehu_analysis.periods import DAYS_PER_UNIT
-from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales, set_apart_sales
+from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, in_memory, monthly_sales, set_apart_sales
 
 LOG = pd.DataFrame(
     [
@@ -297,3 +297,20 @@ def test_set_apart_sales_by_hand(dataset):
     assert found["amount"].tolist() == [2.1, 0.2]
     assert set_apart_sales(opened, date(2026, 1, 30))["amount"].tolist() == [3.1]
     assert set_apart_sales(dataset()).empty
+
+
+def test_amounts_and_days_too_wide_for_one_number(monkeypatch):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "customer_id": rng.integers(0, 40, 900).astype(str),
+            "date": pd.to_datetime("2020-01-01") + pd.to_timedelta(rng.integers(0, 300, 900), unit="D"),
+            "amount": rng.integers(-300, 900, 900) / 100,
+        }
+    )
+    packed = customer_history(frame)
+    monkeypatch.setattr(in_memory, "_BITS", 0)
+    with pytest.raises(OverflowError):
+        customer_history(frame)
+    monkeypatch.setattr(in_memory, "_BITS", 34)  # enough for the sum, not for customer, day and money side by side
+    pd.testing.assert_frame_equal(customer_history(frame), packed)

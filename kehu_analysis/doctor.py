@@ -17,7 +17,17 @@ from kehu_analysis.lab import has_chinese_font
 from kehu_analysis.workbook.execute import KERNEL, notebook_path
 from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW
 
-_PACKAGES = ("jupyterlab", "pandas", "seaborn", "statsmodels", "scikit-learn", "papermill", "duckdb")
+_PACKAGES = (
+    "jupyterlab",
+    "pandas",
+    "seaborn",
+    "statsmodels",
+    "scikit-learn",
+    "papermill",
+    "duckdb",
+    "sqlalchemy",
+    "python-calamine",
+)
 
 
 @dataclass(frozen=True)

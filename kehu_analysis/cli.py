@@ -21,6 +21,7 @@ import click
 
 from kehu_analysis import labels
 from kehu_analysis.data import check_dataset, default_cache, open_dataset
+from kehu_analysis.data.progress import ReadingBar
 from kehu_analysis.errors import DataError, KehuError, RunError, UsageError
 from kehu_analysis.intake.account import account_lines, next_steps, printable, quarters_words
 
@@ -53,15 +54,20 @@ def check(data: Path, out: Path | None, lang: str) -> None:
 
     if out is not None:
         refuse_place(out, data)
+    bar = ReadingBar(lang, lines=False)
     try:
-        dataset = check_dataset(data)
+        dataset = check_dataset(data, progress=bar)
     except DataError as error:  # a fault of the data as a whole: where settings mend it, a draft of them helps
         from kehu_analysis.intake.draft import draft_lines
+
+        bar.close()
 
         _say(error, lang)
         for line in draft_lines(data, error, out, lang):
             _tell(line)
         sys.exit(error.exit_code)
+    finally:
+        bar.close()
     for line in account_lines(dataset, lang):
         _tell(line)
     refusal = None

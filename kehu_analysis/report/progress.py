@@ -13,6 +13,7 @@ import nbformat
 from tqdm import tqdm
 
 from kehu_analysis import labels
+from kehu_analysis.data.progress import ReadingBar
 
 
 class Progress:
@@ -32,40 +33,18 @@ class Progress:
         self._lines = not sys.stderr.isatty()
         self._bar: tqdm[Never] | None = None
         self._running: list[str] = []
-        self._step = ""
+        self._reading = None if quiet else ReadingBar(lang, lines=True)
         self._lock = threading.Lock()
 
     def reading(self, step: str, share: float) -> None:
-        """Say that a table is being read, or that the sources are looked at; on a terminal, how far that is."""
-        if self._step == step and share < 1:
-            self._show_reading(share)
-            return
-        if self._step == step:
-            self._end_reading()
-            return
-        self._step = step
-        self._end_reading()
-        if not (self._quiet or self._lines) and step != "hash":
-            shape = "{desc} {bar:24} {percentage:3.0f}% {elapsed}"
-            name = labels.render("ui.progress_reading", self._lang, table=step)
-            self._bar = tqdm(total=1.0, desc=name, bar_format=shape, file=sys.stderr, leave=False)
-            return
-        if step == "hash":
-            self._say("step_hash")
-        else:
-            self._say("progress_reading", table=step)
-
-    def _show_reading(self, share: float) -> None:
-        if self._bar is not None:
-            self._bar.update(max(share - self._bar.n, 0.0))
-
-    def _end_reading(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        """Say that a table is being read, or that the sources are looked at, and how far that is."""
+        if self._reading is not None:
+            self._reading(step, share)
 
     def begin(self, notebooks: Sequence[Path]) -> None:
         """Count the cells that are to be run."""
+        if self._reading is not None:
+            self._reading.close()
         # One more for each: that of the parameters, which papermill adds.
         n_cells = len(notebooks) + sum(
             cell.cell_type == "code" for path in notebooks for cell in nbformat.read(path, as_version=4).cells
@@ -102,6 +81,8 @@ class Progress:
 
     def close(self) -> None:
         """Clear the bar away."""
+        if self._reading is not None:
+            self._reading.close()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

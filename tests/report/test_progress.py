@@ -35,9 +35,19 @@ def test_the_bar_is_full_when_the_last_cell_is_done(monkeypatch, notebooks):
     assert "100%" in shown.rsplit("\r", 1)[-1]
 
 
-def test_a_terminal_is_told_of_the_reading_before_there_is_a_bar(monkeypatch):
+def test_a_terminal_has_a_bar_for_the_reading(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     progress = Progress("zh")
-    progress.reading("hash")
-    progress.reading("transactions")
-    assert sys.stderr.getvalue() == "正在核对数据文件是否有变化\n读取数据：transactions\n"
+    for step, share in [("hash", 0.0), ("transactions", 0.0), ("transactions", 0.5), ("transactions", 1.0)]:
+        progress.reading(step, share)
+    progress.close()
+    shown = sys.stderr.getvalue().split("\r")
+    assert any("正在核对数据文件是否有变化" in text for text in shown)
+    assert any("读取数据：transactions" in text and "0%" in text for text in shown)
+
+
+def test_a_log_has_a_line_for_each_step(capsys):
+    progress = Progress("zh")
+    for step, share in [("hash", 0.0), ("transactions", 0.0), ("transactions", 0.5), ("customers", 0.0)]:
+        progress.reading(step, share)
+    assert capsys.readouterr().err == "正在核对数据文件是否有变化\n读取数据：transactions\n读取数据：customers\n"

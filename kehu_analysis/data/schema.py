@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
@@ -35,6 +35,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     references: str | None = None
     past: bool = False
@@ -136,7 +137,11 @@ def _table(name: str, fields: Mapping[str, Any]) -> Table:
 
 
 def _tuples(rules: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in rules.items()}
+    return {key: _tuples(value) if isinstance(value, dict) else _tuple(value) for key, value in rules.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def flag_words(value: bool) -> tuple[str, ...]:

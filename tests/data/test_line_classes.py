@@ -200,3 +200,12 @@ def test_several_files_of_one_table(check, folder):
     assert counts(dataset) == {"accepted": 2, "rejected": 2}
     assert dataset.rejected()[["file", "row"]].values.tolist() == [["2025/sales.csv", 3], ["2026/sales.csv", 2]]
     assert accepted(dataset)["customer_id"].tolist() == ["1", "2"]
+
+
+def test_choices_may_be_called_in_chinese(check):
+    dataset = check(
+        transactions=HEADER + "1,2026-01-05,1\n",
+        contacts="客户编号,日期,方式\n1,2026-01-05,拜访\n1,2026-01-05,Visit\n1,2026-01-05,送货\n1,2026-01-05,跳舞\n",
+    )
+    assert dataset.table("contacts")["kind"].tolist() == ["delivery", "visit", "visit"]
+    assert dataset.failures()[["reason", "example"]].values.tolist() == [["not_a_choice", "跳舞"]]

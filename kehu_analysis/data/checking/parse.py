@@ -84,13 +84,20 @@ def _value_of_text(column: Column, header: str, timezone: str, style: Style) -> 
         given_text = f"CAST({identifier(header)} AS VARCHAR)"
         return f"CASE WHEN regexp_matches({given_text}, {quoted(_ID_NEEDS_WORK)}) THEN {whole} ELSE {given_text} END"
     if column.kind == "text":
-        return text
+        return _choice(column, text) if column.choices else text
     if column.kind == "integer":
         # A cast to a whole number would round 4.5 without a word.
         value = _number(text, "DECIMAL(18, 4)", style)
         return f"CASE WHEN {value} = trunc({value}) THEN CAST({value} AS BIGINT) END"
     value = _number(text, column.sql_type, style)
     return f"CASE WHEN isfinite({value}) THEN {value} END" if column.kind == "number" else value
+
+
+def _choice(column: Column, text: str) -> str:
+    """Return a choice by its own name, however it was called; what is none of them stays as it is."""
+    names = {choice: ", ".join(map(quoted, (choice, *column.words.get(choice, ())))) for choice in column.choices}
+    cases = " ".join(f"WHEN lower({text}) IN ({called}) THEN {quoted(choice)}" for choice, called in names.items())
+    return f"CASE {cases} ELSE {text} END"
 
 
 def _plain(text: str) -> str:

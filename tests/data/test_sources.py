@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kehu_analysis.data import check_dataset, open_dataset
-from kehu_analysis.data.reading.text_files import read_header
+from kehu_analysis.data.reading.text_files import Dialect, read_header
 from kehu_analysis.errors import DataError
 
 HEADER = "customer_id,date,amount\n"
@@ -202,7 +202,7 @@ def test_hostile_headers_can_be_mapped_and_filtered(check):
 def test_a_header_with_a_line_end_and_a_long_one(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text('"customer\nid",date,amount\n')
-    assert read_header(path, "x") == (["customer\nid", "date", "amount"], ",", 0)
+    assert read_header(path, "x") == (["customer\nid", "date", "amount"], Dialect(","), 0)
     path.write_text("a" * 200_000)
     assert len(read_header(path, "x")[0]) == 1
 
@@ -264,3 +264,11 @@ def test_sources_are_never_written_to(check, folder):
     finally:
         folder.chmod(0o755)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_values_in_single_quotes(check):
+    text = "'customer_id','date','amount','name'\n'1','2026-01-05','1.5','O''Brien, Ltd'\n'2','2026-01-06','2',''\n"
+    broken = "'3','2026-01-06','2','never closed\n'4','2026-01-07','4','x'\n"
+    dataset = check(transactions=text + broken)
+    assert accepted(dataset)["customer_id"].tolist() == ["1", "2", "4"]
+    assert dataset.rejected()[["row", "reason"]].values.tolist() == [[4, "broken_line"]]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.reading.text_files import CHUNK, FILE, ROW, chunks, make_readable
+from kehu_analysis.data.reading.text_files import CHUNK, FILE, ROW, Dialect, ReadableText, chunks, make_readable
 from kehu_analysis.engine.duckdb import path_literal, quoted
 
 #: So much of a broken line is kept for reading.
@@ -59,20 +59,21 @@ def open_delimited(
         The file is no text, or has no header.
     """
     text = make_readable(path, shown, scratch / f"{name}.csv", is_header)
-    readable, headers, delimiter = text.path, text.headers, text.delimiter
+    readable, headers, dialect = text.path, text.headers, text.dialect
+    prefix = dialect.delimiter * len(headers)
     stored = scratch / f"{name}.parquet"
     for number in range(_MOST_READINGS):
-        _read(connection, readable, name, stored, headers, delimiter)
+        _read(connection, readable, name, stored, headers, dialect)
         swallowing = _swallowing_lines(connection, name)
         if not swallowing:
             break
-        readable = _hold_back(readable, scratch / f"{name}_{number}.csv", swallowing, delimiter * len(headers))
+        readable = _hold_back(readable, scratch / f"{name}_{number}.csv", swallowing, prefix, dialect.quote)
     # In a file of one column a blank line is a row: a missing value.
-    blank = _blank_lines(readable, delimiter) if len(headers) > 1 else {}
+    blank = _blank_lines(readable, dialect) if len(headers) > 1 else {}
     if blank:
         readable = _without_lines(readable, scratch / f"{name}_dense.csv", set(blank.values()))
-        _read(connection, readable, name, stored, headers, delimiter)
-    _number_rows(connection, shown, name, delimiter * len(headers), list(blank), text.n_lines_above)
+        _read(connection, readable, name, stored, headers, dialect)
+    _number_rows(connection, shown, name, prefix, list(blank), text)
     return headers
 
 
@@ -82,7 +83,7 @@ def _read(
     name: str,
     stored: Path,
     headers: Sequence[str],
-    delimiter: str,
+    dialect: Dialect,
 ) -> None:
     connection.execute(f"DROP VIEW IF EXISTS {name}_read")
     for table in (f"{name}_errors", f"{name}_scans"):
@@ -90,7 +91,8 @@ def _read(
     columns = ", ".join(f"{quoted(header)}: 'VARCHAR'" for header in headers)
     connection.execute(
         f"COPY (SELECT *, row_number() OVER () AS {ROW} FROM read_csv({path_literal(path)}, "
-        f"auto_detect = false, header = true, delim = {quoted(delimiter)}, quote = '\"', escape = '\"', "
+        f"auto_detect = false, header = true, delim = {quoted(dialect.delimiter)}, "
+        f"quote = {quoted(dialect.quote)}, escape = {quoted(dialect.quote)}, "
         f"columns = {{{columns}}}, hive_partitioning = false, null_padding = false, strict_mode = true, "
         f"ignore_errors = true, store_rejects = true, rejects_table = {quoted(name + '_errors')}, "
         f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = 0)) TO {quoted(stored)} (FORMAT parquet)"
@@ -109,7 +111,7 @@ def _swallowing_lines(connection: duckdb.DuckDBPyConnection, name: str) -> list[
     return [row[0] for row in rows]
 
 
-def _hold_back(path: Path, copy: Path, positions: Sequence[int], prefix: str) -> Path:
+def _hold_back(path: Path, copy: Path, positions: Sequence[int], prefix: str, quote: str) -> Path:
     """Copy a file with single lines made harmless: no quotes, and too many columns, so that they are rejected."""
     with path.open("rb") as source, copy.open("wb") as target:
         for position in positions:
@@ -118,7 +120,7 @@ def _hold_back(path: Path, copy: Path, positions: Sequence[int], prefix: str) ->
             while line and not line.strip(b"\r\n"):  # the position may be that of the line end before
                 target.write(line)
                 line = source.readline()
-            text = line.decode(errors="replace").rstrip("\r\n")[:_KEPT_OF_BROKEN].replace('"', _QUOTE_MARK)
+            text = line.decode(errors="replace").rstrip("\r\n")[:_KEPT_OF_BROKEN].replace(quote, _QUOTE_MARK)
             target.write(f"{prefix}{text}".encode() + (b"\r\n" if line.endswith(b"\r\n") else b"\n"))
         shutil.copyfileobj(source, target)
     return copy
@@ -130,7 +132,7 @@ def _copy_bytes(source: io.BufferedReader, target: io.BufferedWriter, size: int)
         size -= len(chunk)
 
 
-def _blank_lines(path: Path, delimiter: str) -> dict[int, int]:
+def _blank_lines(path: Path, dialect: Dialect) -> dict[int, int]:
     """Return the lines without a character, which are no rows of data: by row (a header is row 1) the line number.
 
     The two differ where a value before it holds a line end.
@@ -146,7 +148,7 @@ def _blank_lines(path: Path, delimiter: str) -> dict[int, int]:
     limit = csv.field_size_limit(1 << 30)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter)
+            reader = csv.reader(file, delimiter=dialect.delimiter, quotechar=dialect.quote)
             return {row: reader.line_num for row, record in enumerate(reader, start=1) if not record}
     finally:
         csv.field_size_limit(limit)
@@ -164,7 +166,7 @@ def _number_rows(
     name: str,
     prefix: str,
     blank: Sequence[int],
-    n_lines_above: int,
+    of: ReadableText,
 ) -> None:
     # A row's place in the file is its place among those read, plus the broken lines before it, plus the header, plus
     # the blank lines before it, which the parser did not see. Of lines next to each other the last one counts.
@@ -178,7 +180,7 @@ def _number_rows(
     place = f"r.{ROW} + coalesce(b.n, 0) AS {ROW}"
     blank_before = f"ASOF LEFT JOIN {name}_blank b ON r.{ROW} > b.before"
     text = "trim(any_value(csv_line), chr(10) || chr(13))"
-    whole = f"replace({text}, {quoted(_QUOTE_MARK)}, '\"')"
+    whole = f"replace({text}, {quoted(_QUOTE_MARK)}, {quoted(of.dialect.quote)})"
     kept = f"CASE WHEN starts_with({text}, {quoted(prefix)}) THEN substr({whole}, {len(prefix) + 1}) ELSE {whole} END"
     connection.execute(
         f"CREATE TEMP TABLE {name}_faulty AS SELECT line AS {ROW}, left({kept}, {_KEPT_OF_BROKEN}) AS line_text, "
@@ -186,7 +188,7 @@ def _number_rows(
     )
     connection.execute(
         f"CREATE TEMP VIEW {name}_broken AS SELECT {quoted(shown)} AS {FILE}, "
-        f"r.{ROW} + coalesce(b.n, 0) + {n_lines_above} AS {ROW}, r.line_text "
+        f"r.{ROW} + coalesce(b.n, 0) + {of.n_lines_above} AS {ROW}, r.line_text "
         f"FROM {name}_faulty r {blank_before}"
     )
     rows = f"SELECT * REPLACE ({ROW} + 1 AS {ROW}) FROM {name}_read"
@@ -198,6 +200,6 @@ def _number_rows(
     if blank:
         rows = f"SELECT r.* EXCLUDE ({ROW}), {place} FROM ({rows}) r {blank_before}"
     connection.execute(
-        f"CREATE TEMP VIEW {name} AS SELECT * REPLACE ({ROW} + {n_lines_above} AS {ROW}), {quoted(shown)} AS {FILE} "
+        f"CREATE TEMP VIEW {name} AS SELECT * REPLACE ({ROW} + {of.n_lines_above} AS {ROW}), {quoted(shown)} AS {FILE} "
         f"FROM ({rows})"
     )

@@ -131,7 +131,7 @@ def _text_rows(
     rows = []
     try:
         with text.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            records = csv.reader(file, delimiter=text.delimiter)
+            records = csv.reader(file, delimiter=text.dialect.delimiter, quotechar=text.dialect.quote)
             next(records, None)
             rows = [record for record in islice(records, N_ROWS) if len(record) == len(text.headers)]
     except csv.Error:  # a quote that is never closed

@@ -19,6 +19,7 @@ from kehu_analysis.errors import DataError
 #: Names of the two columns that every opened file gets: the file's name, and the row as a spreadsheet counts it.
 FILE, ROW = "_source_file", "_source_row"
 DELIMITERS = (",", ";", "\t", "|")
+_OTHER_QUOTE = "'"
 CHUNK = 1 << 20
 #: Above its header a file may have a title and notes; so far down the header is looked for.
 HEADER_ROWS = 20
@@ -31,12 +32,20 @@ _GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
+class Dialect:
+    """What stands between values, and around one that holds that or a line end."""
+
+    delimiter: str
+    quote: str = '"'
+
+
+@dataclass(frozen=True)
 class ReadableText:
     """A text file in UTF-8 whose first line is the header, and how many lines stood above that."""
 
     path: Path
     headers: tuple[str, ...]
-    delimiter: str
+    dialect: Dialect
     n_lines_above: int
 
 
@@ -72,10 +81,10 @@ def make_readable(path: Path, shown: str, copy: Path, is_header: Callable[[Seque
         except UnicodeError as error:
             raise DataError("not_text", path=shown) from error
         readable = copy
-    headers, delimiter, n_lines_above = read_header(readable, shown, is_header)
+    headers, dialect, n_lines_above = read_header(readable, shown, is_header)
     if n_lines_above:
         readable = _below(readable, n_lines_above, copy.with_suffix(".below"))
-    return ReadableText(readable, tuple(headers), delimiter, n_lines_above)
+    return ReadableText(readable, tuple(headers), dialect, n_lines_above)
 
 
 def find_encoding(path: Path, shown: str) -> str:
@@ -119,11 +128,11 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 def read_header(
     path: Path, shown: str, is_header: Callable[[Sequence[str]], bool] = lambda _: False
-) -> tuple[list[str], str, int]:
-    """Return a file's headers, each made distinct, its delimiter, and how many lines stand above the header.
+) -> tuple[list[str], Dialect, int]:
+    """Return a file's headers, each made distinct, its dialect, and how many lines stand above the header.
 
     The header is the first line that ``is_header`` knows, else the first line; the delimiter is the one that splits
-    it most.
+    it most. Values are quoted by ``'`` where all headers are.
 
     Raises
     ------
@@ -134,20 +143,24 @@ def read_header(
         start = file.read(_LONGEST_HEADER)
     lines = start.split("\n")
     for n_above in range(min(HEADER_ROWS, len(lines))):
-        headers, delimiter = _split_header("\n".join(lines[n_above:]))
+        headers, dialect = _split_header("\n".join(lines[n_above:]))
         if is_header(headers):
-            return headers, delimiter, n_above
-    headers, delimiter = _split_header(start)
+            return headers, dialect, n_above
+    headers, dialect = _split_header(start)
     if not any(headers):
         raise DataError("no_header", path=shown)
-    return headers, delimiter, 0
+    return headers, dialect, 0
 
 
-def _split_header(text: str) -> tuple[list[str], str]:
-    rows = {delimiter: _first_record(text, delimiter) for delimiter in DELIMITERS}
+def _split_header(text: str) -> tuple[list[str], Dialect]:
+    rows = {delimiter: _first_record(text, Dialect(delimiter)) for delimiter in DELIMITERS}
     delimiter = max(rows, key=lambda mark: len(rows[mark]))
-    headers = [header.strip() for header in rows[delimiter]]
-    return (distinct(headers) if any(headers) else []), delimiter
+    dialect, record = Dialect(delimiter), rows[delimiter]
+    if record and all(len(cell) > 1 and cell[0] == cell[-1] == _OTHER_QUOTE for cell in record):
+        dialect = Dialect(delimiter, _OTHER_QUOTE)
+        record = _first_record(text, dialect)
+    headers = [header.strip() for header in record]
+    return (distinct(headers) if any(headers) else []), dialect
 
 
 def distinct(headers: Sequence[str]) -> list[str]:
@@ -159,13 +172,16 @@ def distinct(headers: Sequence[str]) -> list[str]:
     ['date', 'Date (2)', 'column 3', '_source_row (2)']
     """
     taken = {FILE, ROW}
+    # Where a row says the same thousands of times, counting from one each time would take minutes.
+    last: dict[str, int] = {}
     names = []
     for place, header in enumerate(headers, start=1):
-        name = header or f"column {place}"
-        number = 1
+        wanted = header or f"column {place}"
+        name, number = wanted, last.get(wanted.lower(), 1)
         while name.lower() in taken:
             number += 1
-            name = f"{header or f'column {place}'} ({number})"
+            name = f"{wanted} ({number})"
+        last[wanted.lower()] = number
         taken.add(name.lower())
         names.append(name)
     return names
@@ -178,9 +194,10 @@ def chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _first_record(text: str, delimiter: str) -> list[str]:
+def _first_record(text: str, dialect: Dialect) -> list[str]:
     try:
-        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+        lines = io.StringIO(text, newline="")
+        return next(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote), [])
     except csv.Error:
         return []
 

@@ -142,10 +142,13 @@ def propose_settings(root: str | os.PathLike[str], fault: DataError | None = Non
     """
     place = Path(root)
     folder = place if os.path.isdir(place) else place.parent
+    nothing = Proposals("data", folder / FILE_NAME, DatasetSettings(), ())
+    if not os.path.exists(place):
+        return nothing
     try:
         settings = read_settings(folder)
     except DataError:  # told by the check
-        return Proposals(place.name or "data", folder / FILE_NAME, DatasetSettings(), ())
+        return nothing
     tables: tuple[TableProposal, ...] = ()
     try:
         with tempfile.TemporaryDirectory(prefix="kehu-draft-") as scratch, DuckDBEngine().session() as connection:

@@ -19,8 +19,11 @@ from kehu_analysis.errors import DataError
 
 #: A table in more files is judged by the first of them, and of more foreign files only the first are looked at.
 _MOST_FILES = 12
+#: Of a wider table the first columns tell what it is.
+_MOST_HEADERS = 100
 #: A file that lacks so many columns of the log, and is like it in nothing, is not the log.
 _FAR = 1.5
+_MOSTLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def fit(table: Table, headers: Sequence[str]) -> float:
     >>> fit(contract()["customers"], headers) > 1 > fit(contract()["transactions"], headers)
     True
     """
+    headers = headers[:_MOST_HEADERS]
     needed = [table.column(name) for name in table.required_columns]
     likes = [max((likeness(header, column) for header in headers), default=0.0) for column in needed if column]
     recognised = table.candidates(headers)
@@ -157,7 +161,10 @@ def _foreign(
         is_log = table.name == "transactions"
         fits = [(_log_fit(connection, one, settings) if is_log else _own_fit(table, one), one) for one in samples]
         value, best = max(fits, key=lambda one: one[0], default=(-_FAR, None))
-        if best is None or value <= (-_FAR if is_log else LIKE):
+        # A customer's number and a date say nothing: the log has them too.
+        is_plain = all(contract()["transactions"].column(name) is not None for name in table.required_columns)
+        least = -_FAR if is_log else 1.0 if is_plain else _MOSTLY
+        if best is None or value <= least:
             continue
         same = [one for its_value, one in fits if one.file.headers == best.file.headers and its_value > -_FAR]
         several = any(one.sheet and one.file.shown != one.path.name for one in same)

@@ -30,7 +30,8 @@ from kehu_analysis.data.settings import AmountFrom, TableSettings
 _MOST_LISTED = 6
 _LISTED = 0.15
 #: A table of more columns is judged by the headers that say most.
-_MOST_JUDGED = 40
+_MOST_JUDGED = 24
+_MOST_COMPARED = 500
 _RESERVED = frozenset([*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER])
 
 
@@ -216,7 +217,8 @@ class _Judge:
 
     def ranked(self, column: Column, headers: Sequence[str], named: str = "") -> list[Candidate]:
         """Return the headers whose values could be the column's, best first."""
-        likely = sorted(headers, key=lambda header: -likeness(header, column, named))[:_MOST_JUDGED]
+        likes = {header: likeness(header, column, named) for header in headers[:_MOST_COMPARED]}
+        likely = sorted(likes, key=lambda header: -likes[header])[:_MOST_JUDGED]
         candidates = []
         for header in likely:
             if header not in self._seen:

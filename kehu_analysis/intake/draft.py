@@ -42,7 +42,7 @@ _MENDED_BY_SETTINGS = (
 )
 #: Ends a draft, with a digest of what stands above: so one that was edited is known from one that was not.
 _MARK = "# kehu:draft:"
-_LONGEST_SAMPLE, _LONGEST_HEADER = 24, 30
+_LONGEST_SAMPLE, _LONGEST_HEADER, _LONGEST_LINE = 24, 30, 10_000
 _SAMPLES_ON_TERMINAL, _CANDIDATES_ON_TERMINAL = 3, 4
 _EXAMPLES: Mapping[str, Any] = {"amounts_include_tax": True, "complete_until": date(2026, 9, 30)}
 _EXAMPLE_COST = 350.0
@@ -81,7 +81,7 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
     if any(table.can_help for table in proposals.needed):
         path = write_draft(proposals, out or results_folder(proposals), data, lang)
         lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, path, data, lang)]
-    return [printable(line) for line in lines]
+    return [printable(labels.shortened(line, _LONGEST_LINE)) for line in lines]
 
 
 def write_draft(proposals: Proposals, folder: Path, data: Path, lang: str) -> Path:
@@ -265,7 +265,7 @@ def _key(name: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return f"# {printable(labels.shortened(text, 10_000))}"
+    return f"# {printable(labels.shortened(text, _LONGEST_LINE))}"
 
 
 def _off(line: str) -> str:

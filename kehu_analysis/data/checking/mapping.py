@@ -9,6 +9,7 @@ from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.errors import DataError
+from kehu_analysis.labels import shortened
 
 #: The headers of a workbook of rejected rows: where each row came from, and what was wrong with it.
 PLACE_HEADERS = ("_file", "_row")
@@ -98,5 +99,5 @@ def check_agreement(table: Table, opened: Sequence[tuple[OpenedFile, Mapping]], 
 
 def listed(headers: Sequence[str]) -> str:
     """Return headers as one text of bearable length: the first line of a file that is no table may be anything."""
-    shown = [header if len(header) <= _LONGEST_HEADER else f"{header[:_LONGEST_HEADER]}…" for header in headers]
+    shown = [shortened(header, _LONGEST_HEADER) for header in headers]
     return ", ".join(shown[:_MOST_HEADERS] + ["…"] * (len(shown) > _MOST_HEADERS))

@@ -15,7 +15,7 @@ from kehu_analysis.data.checking.mapping import check_agreement, map_columns
 from kehu_analysis.data.checking.styles import find_styles
 from kehu_analysis.data.checking.validate import Part, classify
 from kehu_analysis.data.log_facts import log_facts, write_log_days
-from kehu_analysis.data.progress import Watch
+from kehu_analysis.data.progress import Watch, let_be_watched
 from kehu_analysis.data.reading.sources import open_file
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
@@ -43,9 +43,7 @@ def build_tables(
     """
     account: dict[str, Any] = {"tables": {}, "failures": []}
     with DuckDBEngine().session() as connection:
-        # Asked for how far it is, by Watch; printed is nothing.
-        connection.execute("SET enable_progress_bar = true")
-        connection.execute("SET enable_progress_bar_print = false")
+        let_be_watched(connection)
         for name, paths in files.items():
             table = contract()[name]
             built, failures = _build_table(connection, table, root, paths, settings, folder, scratch, today, watch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Never
 
 import duckdb
@@ -19,6 +19,16 @@ Progress = Callable[[str, float], None]
 _SECONDS_BETWEEN = 0.2
 #: Where in a table's reading each phase begins and ends; measured on logs of ten million lines.
 _PHASES = {"open": (0.0, 0.2), "judge": (0.2, 0.35), "store": (0.35, 0.75), "days": (0.75, 1.0)}
+
+
+def let_be_watched(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a connection tell how far it is, and print nothing itself.
+
+    In a notebook DuckDB asks for a widget to draw on, though nothing is to be drawn; there it tells nothing.
+    """
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
 
 
 class Watch:

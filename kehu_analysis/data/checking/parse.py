@@ -14,6 +14,8 @@ _NEEDS_TRIMMING = r"^[\s\x{a0}\x{3000}\x{feff}]|[\s\x{a0}\x{3000}\x{feff}]$|^$"
 _ID_NEEDS_WORK = rf"{_NEEDS_TRIMMING}|\.0$|\.0\s"
 #: A clock time and after it an offset or the name of a zone.
 _OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-BD-OQ-Za-bd-oq-z].*)$"
+#: Year, month and day from the groups of a pattern.
+_AS_IT_STANDS, _DAY_FIRST, _MONTH_FIRST = r"\1-\2-\3", r"\3-\2-\1", r"\3-\1-\2"
 #: A number of so many digits that a spreadsheet has rounded it.
 _ROUNDED_ID = r"^\d(\.\d+)?[eE]\+?\d{2}$"
 
@@ -51,9 +53,9 @@ def column_value(column: Column, header: str, sql_type: str, timezone: str, styl
     """Return the value of a file's column as the column's type; NULL where it cannot be read."""
     name = identifier(header)
     if column.kind == "date" and sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"):
-        return _within_calendar(f"CAST({name} AS DATE)")
+        return f"CAST({name} AS DATE)"
     if column.kind == "date" and sql_type == "TIMESTAMP WITH TIME ZONE":
-        return _within_calendar(f"CAST(timezone({quoted(timezone)}, {name}) AS DATE)")
+        return f"CAST(timezone({quoted(timezone)}, {name}) AS DATE)"
     if column.kind in ("money", "number") and _is_number(sql_type):
         value = f"TRY_CAST({name} AS {column.sql_type})"
         return f"CASE WHEN isfinite({value}) THEN {value} END" if column.kind == "number" else value
@@ -109,55 +111,60 @@ def _number(text: str, sql_type: str, style: Style) -> str:
     """Return a number as the machine writes it, or else as people do: ``1,234.50``, ``￥12``, ``(3.00)``, ``4.00-``."""
     plain = _plain(text)
     form = "point" if style.decimal_mark == "." else "comma"
-    pattern = quoted(pattern_of("number", form))
-    digits = f"regexp_extract({plain}, {pattern}, 1)"
-    digits = f"translate({digits}, {quoted(pattern_of('grouping', form))}, '')"
+    pattern = pattern_of("number", form)
+    positive, negative = (
+        f"regexp_matches({plain}, {quoted(pattern_of('number', sign).replace('{digits}', pattern))})"
+        for sign in ("positive", "negative")
+    )
+    digits = f"translate(regexp_extract({plain}, {quoted(pattern)}), {quoted(pattern_of('grouping', form))}, '')"
     if style.decimal_mark == ",":
         digits = f"replace({digits}, ',', '.')"
-    n_signs = f"(length({plain}) - length(replace(replace({plain}, '-', ''), '(', '')))"
-    is_closed = f"contains({plain}, '(') = contains({plain}, ')')"
-    written = (
-        f"CASE WHEN {n_signs} > 1 OR NOT {is_closed} THEN NULL "
-        f"WHEN {n_signs} = 1 THEN -TRY_CAST({digits} AS {sql_type}) ELSE TRY_CAST({digits} AS {sql_type}) END"
-    )
-    if style.decimal_mark == ",":
-        # As the machine writes it, a point would be taken for the decimal mark.
-        as_written = f"coalesce(TRY_CAST({text} AS {sql_type}), {written})"
-        return f"CASE WHEN contains({text}, '.') THEN {written} ELSE {as_written} END"
-    return f"coalesce(TRY_CAST({text} AS {sql_type}), {written})"
+    number = f"TRY_CAST({digits} AS {sql_type})"
+    # As the machine writes it, a point would be taken for the decimal mark.
+    machine = f"TRY_CAST({text} AS {sql_type})"
+    is_machine = f"{machine} IS NOT NULL" + ("" if style.decimal_mark == "." else f" AND NOT contains({text}, '.')")
+    # CASE and not coalesce: DuckDB computes what several parts share before it asks whether they are needed at all,
+    # but not within CASE.
+    return f"CASE WHEN {is_machine} THEN {machine} WHEN {positive} THEN {number} WHEN {negative} THEN -{number} END"
 
 
 def _day(text: str, timezone: str, style: Style) -> str:
-    # A stamp without an offset is local as it stands; one with an offset is converted.
-    formats = ", ".join(map(quoted, date_formats("date")))
-    usual = f"regexp_replace(regexp_replace({text}, ' ([+-])', '\\1'), '([+-]\\d{{2}})(\\d{{2}})$', '\\1:\\2')"
-    converted = f"timezone({quoted(timezone)}, TRY_CAST({usual} AS TIMESTAMPTZ))"
-    # A text of ten characters has no room for an offset.
-    has_offset = f"length({text}) > 10 AND regexp_matches({text}, {quoted(_OFFSET)})"
     plain = _plain(text)
-    year_last = (3, 2, 1) if style.date_order == "day_first" else (3, 1, 2)
-    serial = f"nullif(regexp_extract({plain}, {quoted(pattern_of('date', 'serial'))}, 1), '')"
-    written = (
-        f"{_parts(plain, pattern_of('date', 'year_first'), (1, 2, 3))}, "
-        f"{_parts(plain, pattern_of('date', 'year_last'), year_last)}, "
-        f"DATE '1899-12-30' + TRY_CAST({serial} AS INTEGER)"
-    )
-    by_format = f"CAST(try_strptime({text}, [{formats}]) AS DATE)"
-    local = f"coalesce(CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE), {by_format}, {written})"
-    day = f"CASE WHEN {has_offset} THEN CAST({converted} AS DATE) ELSE {local} END"
+    # Nearly all dates are written like 2026-01-05, and DuckDB reads them at once.
+    usual = f"length({text}) <= 10 AND substr({text}, 5, 1) = '-' AND TRY_CAST({text} AS DATE) IS NOT NULL"
+    # A stamp without an offset is local as it stands; one with an offset is converted.
+    has_offset = f"length({text}) > 10 AND regexp_matches({text}, {quoted(_OFFSET)})"
+    offset = f"regexp_replace(regexp_replace({text}, ' ([+-])', '\\1'), '([+-]\\d{{2}})(\\d{{2}})$', '\\1:\\2')"
+    converted = f"CAST(timezone({quoted(timezone)}, TRY_CAST({offset} AS TIMESTAMPTZ)) AS DATE)"
+    year_first, year_last, serial = (pattern_of("date", form) for form in ("year_first", "year_last", "serial"))
+    order = _DAY_FIRST if style.date_order == "day_first" else _MONTH_FIRST
+    formats = ", ".join(map(quoted, date_formats("date")))
     # Words such as "epoch" and "infinity" are no dates.
-    begins = f"left({plain}, 1) BETWEEN '0' AND '9' OR regexp_matches({text}, '^[A-Z][a-z]{{2}} ')"
-    return f"CASE WHEN {begins} THEN {_within_calendar(day)} END"
+    is_word = f"NOT (left({plain}, 1) BETWEEN '0' AND '9' OR regexp_matches({text}, '^[A-Z][a-z]{{2}} '))"
+    by_format = f"CAST(try_strptime({text}, [{formats}]) AS DATE)"
+    return (
+        f"CASE WHEN {usual} THEN TRY_CAST({text} AS DATE) WHEN {has_offset} THEN {converted} "
+        f"WHEN {_matches(plain, year_first)} THEN {_rearranged(plain, year_first, _AS_IT_STANDS)} "
+        f"WHEN {_matches(plain, year_last)} THEN {_rearranged(plain, year_last, order)} "
+        f"WHEN {_matches(plain, serial)} "
+        f"THEN DATE '1899-12-30' + TRY_CAST(regexp_extract({plain}, {quoted(serial)}, 1) AS INTEGER) "
+        f"WHEN {is_word} THEN NULL WHEN {by_format} IS NOT NULL THEN {by_format} "
+        f"ELSE CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE) END"
+    )
 
 
-def _parts(text: str, pattern: str, order: tuple[int, int, int]) -> str:
-    parts = " || '-' || ".join(f"regexp_extract({text}, {quoted(pattern)}, {group})" for group in order)
-    return f"TRY_CAST({parts} AS DATE)"
+def _matches(text: str, pattern: str) -> str:
+    return f"regexp_matches({text}, {quoted(pattern)})"
 
 
-def _within_calendar(day: str) -> str:
-    # A day that a calendar of four-digit years lacks is none.
-    return f"CASE WHEN {day} < DATE '10000-01-01' AND {day} > DATE '0001-01-01' THEN {day} END"
+def _rearranged(text: str, pattern: str, order: str) -> str:
+    return f"TRY_CAST(regexp_replace({text}, {quoted(pattern)}, {quoted(order)}) AS DATE)"
+
+
+def within_calendar(column: Column) -> str:
+    """Return a date as it stands; NULL for a day that a calendar of four-digit years lacks."""
+    day = identifier(column.name)
+    return f"CASE WHEN {day} BETWEEN DATE '0001-01-02' AND DATE '9999-12-31' THEN {day} END AS {day}"
 
 
 def product(quantity: str, unit_price: str, sql_types: tuple[str, str], style: Style) -> str:

@@ -19,6 +19,7 @@ from kehu_analysis.data.checking.parse import (
     is_always_readable,
     matches,
     product,
+    within_calendar,
 )
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import FILE, ROW
@@ -117,7 +118,9 @@ def _values(part: Part, columns: Sequence[Column], settings: TableSettings, time
         listed_values.append(f"{value} AS {identifier(column.name)}")
         if not is_always_readable(column):
             listed_values.append(f"{is_given} AS {given(column)}")
-    return f"SELECT {', '.join(listed_values)}, {_filter(file, settings)} AS filter_reason FROM {file.relation}"
+    values = f"SELECT {', '.join(listed_values)}, {_filter(file, settings)} AS filter_reason FROM {file.relation}"
+    dates = [within_calendar(column) for column in columns if column.sql_type == "DATE"]
+    return f"SELECT * REPLACE ({', '.join(dates)}) FROM ({values})" if dates else values
 
 
 def _filter(file: OpenedFile, settings: TableSettings) -> str:

@@ -41,6 +41,8 @@ class TableProposal:
         Files and sheets to name, where only the settings can say which they are; else empty.
     source_is_sure
         Whether they can be named without asking.
+    rivals
+        Files that look like the table, too, under other headers.
     has_header
         Whether the files have a row of headers; without one nothing is chosen.
     recognised
@@ -62,6 +64,7 @@ class TableProposal:
     source: tuple[str, ...]
     sheets: tuple[str, ...]
     source_is_sure: bool
+    rivals: tuple[str, ...]
     has_header: bool
     recognised: Mapping[str, str]
     columns: tuple[ColumnProposal, ...]
@@ -79,7 +82,8 @@ class TableProposal:
     def undecided(self) -> tuple[str, ...]:
         """What is left to the analyst: columns, and settings of style."""
         columns = (one.column for one in self.columns if one.is_left(self.amount_from))
-        return (*columns, *(one.setting for one in self.styles if one.chosen is None))
+        source = ("source",) if self.source and self.rivals else ()
+        return (*source, *columns, *(one.setting for one in self.styles if one.chosen is None))
 
     @property
     def can_help(self) -> bool:
@@ -188,6 +192,7 @@ def _proposal(
         source_is_sure=found.is_sure
         and has_header
         and not any(one.is_left(columns.amount_from) for one in columns.open),
+        rivals=found.rivals,
         has_header=has_header,
         recognised=columns.recognised,
         columns=columns.open,

@@ -170,7 +170,10 @@ def _section(table: TableProposal, lang: str) -> Iterator[str]:
     for name, values in (("source", table.source), ("sheet", table.sheets)):
         if values:
             line = f"{name} = {toml_value(list(values) if len(values) > 1 else values[0])}"
-            yield f"{line if table.source_is_sure else _off(line)}  {_comment(check)}"
+            yield f"{line if table.source_is_sure else _off(line)}  {_comment(fill if table.rivals else check)}"
+    if table.rivals:
+        yield _comment(labels.render("ui.draft_rivals", lang, files=_listed(table.rivals, lang)))
+        yield from (f"{_off(f'source = {toml_value(name)}')}  {_comment(fill)}" for name in table.rivals)
     for style in table.styles:
         yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
         for choice in CHOICES[style.setting]:
@@ -285,6 +288,7 @@ def _table_lines(table: TableProposal, lang: str) -> list[str]:
     rows = [row for column in table.columns for row in _rows(column, table, lang)]
     if table.source:
         rows.insert(0, ("source", "✓" if table.source_is_sure else "?", _listed(table.source, lang), ""))
+        rows[1:1] = [("", "?", shown(name), "") for name in table.rivals]
     for style in table.styles:
         rows.append((style.setting, "✓" if style.chosen else "?", style.chosen or "", shown(style.example)))
     widths = [max((_width(row[place]) for row in rows), default=0) for place in range(3)]

@@ -13,8 +13,11 @@ import xlsxwriter
 from kehu_analysis.data import check_dataset, contract
 from kehu_analysis.data.proposals import propose_settings
 from kehu_analysis.data.proposing.candidates import LIKE, likeness
-from kehu_analysis.data.reading import samples
+from kehu_analysis.data.reading import samples, sources
+from kehu_analysis.data.reading.sources import find_files
+from kehu_analysis.data.reading.spreadsheet import sheets_of
 from kehu_analysis.data.reading.text_files import distinct
+from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.errors import DataError
 
 _RANDOM = random.Random(7)
@@ -252,6 +255,14 @@ def test_files_of_foreign_names(put):
     assert (found["customers"].source, found["customers"].source_is_sure) == (("kehu.csv",), True)
 
 
+def test_a_second_log_under_other_headers_is_never_passed_over(put):
+    """To name one of two logs would lose the sales of the other without a word."""
+    folder = put(y2025__csv=table("购货单位,过账日,净额", 0, 1, 2), y2026__csv=table("客户,日期,金额", 0, 1, 2))
+    found = proposed(folder)
+    assert (found.source, found.rivals, found.source_is_sure) == (("y2026.csv",), ("y2025.csv",), False)
+    assert found.undecided == ("source",)
+
+
 def test_foreign_files_beside_a_log_are_only_mentioned(put):
     customers = "客户编码,客户名称,城市\n" + "".join(f"{n:05d},甲{n},杭州\n" for n in range(60))
     folder = put(transactions__csv=table("购货单位,日期,金额", 0, 1, 2), kehu__csv=customers)
@@ -393,3 +404,11 @@ def test_a_row_that_says_the_same_thousands_of_times_is_named_at_once():
     names = distinct(["x", "X", "x (2)", *["x"] * 50_000])
     assert names[:5] == ["x", "X (2)", "x (2) (2)", "x (3)", "x (4)"]
     assert len({name.lower() for name in names}) == len(names)
+
+
+def test_a_workbook_is_opened_once_to_learn_its_sheets(folder, monkeypatch):
+    workbook(folder / "book.xlsx", a=[["x", "y"], ["1", "2"]], 客户=[["客户编号"], ["1"]])
+    asked = []
+    monkeypatch.setattr(sources, "sheets_of", lambda path, shown: asked.append(path) or sheets_of(path, shown))
+    found = [name for name, one in contract().items() if find_files(folder, one, TableSettings())]
+    assert (found, len(asked)) == (["transactions", "customers"], 1)

@@ -274,6 +274,7 @@ def test_no_header_or_value_breaks_a_draft(headers: list[str], value: str, lang:
         source=(headers[0], headers[1]),
         sheets=(value,),
         source_is_sure=True,
+        rivals=(value,),
         has_header=False,
         recognised={"date": headers[0]},
         columns=(

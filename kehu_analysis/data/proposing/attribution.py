@@ -42,6 +42,8 @@ class Attributed:
         The sheets, where a workbook has others too; else empty.
     is_sure
         Whether the files are the table's beyond reasonable doubt.
+    rivals
+        Files that look like the table, too, under other headers: no one mapping holds for both.
     """
 
     table: Table
@@ -49,6 +51,7 @@ class Attributed:
     source: tuple[str, ...] = ()
     sheets: tuple[str, ...] = ()
     is_sure: bool = True
+    rivals: tuple[str, ...] = ()
 
 
 def attribute(
@@ -167,6 +170,8 @@ def _foreign(
         if best is None or value <= least:
             continue
         same = [one for its_value, one in fits if one.file.headers == best.file.headers and its_value > -_FAR]
+        paths = {one.path for one in same}
+        rivals = [one for its_value, one in fits if is_log and its_value >= 0 and one.path not in paths]
         several = any(one.sheet and one.file.shown != one.path.name for one in same)
         found.append(
             Attributed(
@@ -174,7 +179,8 @@ def _foreign(
                 tuple(same),
                 source=tuple(dict.fromkeys(one.path.name for one in same)),
                 sheets=tuple(dict.fromkeys(one.sheet for one in same)) if several else (),
-                is_sure=value >= 0 if is_log else "transactions" not in have and value > 1,
+                is_sure=value >= 0 and not rivals if is_log else "transactions" not in have and value > 1,
+                rivals=tuple(dict.fromkeys(one.path.name for one in rivals)),
             )
         )
         samples = [one for one in samples if one not in same]

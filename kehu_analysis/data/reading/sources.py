@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -111,11 +112,18 @@ def stem(path: Path) -> str:
 def _has_sheet(path: Path, table: Table) -> bool:
     if not is_workbook(path):
         return False
+    known = path.stat()
+    return table.name in _tables_of_sheets(path, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=64)
+def _tables_of_sheets(path: Path, _changed: int, _size: int) -> frozenset[str | None]:
+    # Every table asks every workbook, and a large one takes seconds to open.
     try:
-        return any(table_of_sheet(name) == table.name for name in sheets_of(path, path.name))
+        return frozenset(map(table_of_sheet, sheets_of(path, path.name)))
     except DataError:
         # A broken workbook is told of where it is read.
-        return False
+        return frozenset()
 
 
 def _named_files(root: Path, table: Table, source: str | list[str]) -> list[Path]:

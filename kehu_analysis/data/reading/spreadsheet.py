@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import errno
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +19,12 @@ import pyarrow.parquet as pq
 import python_calamine
 
 from kehu_analysis.data.reading.text_files import CHUNK, FILE, HEADER_ROWS, ROW, distinct
+from kehu_analysis.data.reading.workbook_guard import refuse_harmful
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.engine.duckdb import path_literal, quoted
 from kehu_analysis.errors import DataError
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
-#: A sheet is read whole, as a rectangle: one cell far away makes it as large as the memory.
-_MOST_CELLS = 40_000_000
-_CELL = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
-_LONGEST_CELL_TAG = 200
 _BATCH = 50_000
 #: Excel keeps 15 digits of a number; beyond that a number says nothing about the digits.
 _MOST_DIGITS = 10**15
@@ -139,12 +136,17 @@ def _opened(path: Path, shown: str) -> Iterator[python_calamine.CalamineWorkbook
     if _is_protected(path):
         raise DataError("protected_workbook", path=shown)
     try:
-        _check_size(path, shown)
+        refuse_harmful(path, shown)
         with python_calamine.load_workbook(path) as book:
             yield book
     except python_calamine.PasswordError as error:
         raise DataError("protected_workbook", path=shown) from error
     except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise DataError("no_workbook", path=shown) from error
+    except OSError as error:
+        # An archive whose beginning is lost names places before its beginning.
+        if error.errno != errno.EINVAL:
+            raise
         raise DataError("no_workbook", path=shown) from error
     except BaseException as error:
         # A reader that finds what it never thought of panics; that is no reason for the program to end.
@@ -164,37 +166,6 @@ def _is_protected(path: Path) -> bool:
                 return True
             tail = chunk[-len(_PROTECTED) :]
     return False
-
-
-def _check_size(path: Path, shown: str) -> None:
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        for part in archive.namelist():
-            if part.startswith("xl/worksheets/") and part.endswith(".xml"):
-                n_rows, n_columns = _extent(archive, part)
-                if n_rows * n_columns > _MOST_CELLS:
-                    raise DataError("sheet_too_large", path=shown, n_rows=n_rows, n_columns=n_columns)
-
-
-def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
-    last_row, columns, tail = 0, set(), b""
-    with archive.open(part) as file:
-        while chunk := file.read(CHUNK):
-            text = tail + chunk
-            cells = _CELL.findall(text)
-            if cells:
-                columns |= {column for column, _ in cells}
-                last_row = max(last_row, max(int(row) for _, row in cells))
-            tail = text[-_LONGEST_CELL_TAG:]
-    return last_row, max(map(_column_number, columns), default=0)
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
 
 
 def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:

@@ -26,6 +26,7 @@ HEADER_ROWS = 20
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 _LONGEST_HEADER = 1 << 16
+_MOST_ZEROS_IN_PLACE = 0.9
 #: What unpacks to more than this, and to so many times its own size, is no log but a trap.
 _MUCH, _MOST_TIMES = 1 << 28, 200
 _GZIP = b"\x1f\x8b"
@@ -111,8 +112,9 @@ def find_encoding(path: Path, shown: str) -> str:
 
 def _unmarked_utf16(path: Path, start: bytes, shown: str) -> str:
     # UTF-16 has a zero byte in every delimiter and line end: second of the pair in one order, first in the other.
+    # A few characters, such as 一 and the ideographic space, have one in the other place.
     for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
-        if zeros.count(0) == start.count(0) and _decodes(path, encoding):
+        if zeros.count(0) > _MOST_ZEROS_IN_PLACE * start.count(0) and _decodes(path, encoding):
             return encoding
     raise DataError("not_text", path=shown)
 

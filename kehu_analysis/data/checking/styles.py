@@ -25,6 +25,11 @@ _COMMA = r"^\D*(\d{1,3}(\.\d{3})+,\d*|\d{1,3}(\.\d{3}){2,}|\d*,\d{1,2}|\d*,\d{4,
 #: One point and three digits after it: thousands, or a fraction.
 _POINT_AND_THREE = r"^\D*[1-9]\d{0,2}\.\d{3}\D*$"
 _THOUSAND = 1000
+#: What is said where nothing tells how values are to be read, and where they contradict each other.
+_FAULTS = {
+    "date_order": ("date_order_unknown", "date_order_mixed"),
+    "decimal_mark": ("decimal_mark_unknown", "decimal_mark_mixed"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,9 @@ def _decide(
     for found, (file, _) in zip(evidence, opened, strict=True):
         verdict = verdict_of_all if found.verdict == "none" and found.both else found.verdict
         if verdict == "mixed" or (verdict == "none" and found.both):
-            code = f"{name}_{'mixed' if verdict == 'mixed' else 'unknown'}"
-            raise DataError(code, table=table.name, path=file.shown, example=found.example or "–")
+            raise DataError(
+                _FAULTS[name][verdict == "mixed"], table=table.name, path=file.shown, example=found.example or "–"
+            )
         decided.append(choices[1] if verdict == "second" else choices[0])
     return decided
 

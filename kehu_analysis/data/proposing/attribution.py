@@ -170,8 +170,8 @@ def _foreign(
         if best is None or value <= least:
             continue
         same = [one for its_value, one in fits if one.file.headers == best.file.headers and its_value > -_FAR]
-        paths = {one.path for one in same}
-        rivals = [one for its_value, one in fits if is_log and its_value >= 0 and one.path not in paths]
+        own = {one.path for one in same}
+        rivals = [one for its_value, one in fits if is_log and its_value >= 0 and one.path not in own]
         several = any(one.sheet and one.file.shown != one.path.name for one in same)
         found.append(
             Attributed(

@@ -17,13 +17,18 @@ from pathlib import Path
 import duckdb
 
 from kehu_analysis.data.reading.text_files import CHUNK, FILE, ROW, Dialect, ReadableText, chunks, make_readable
-from kehu_analysis.engine.duckdb import path_literal, quoted
+from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
+from kehu_analysis.errors import DataError
 
 #: So much of a broken line is kept for reading.
 _KEPT_OF_BROKEN = 500
 #: Stands for the quotes of a line that is held back from the parser: a character for private use.
 _QUOTE_MARK = "\ue000"
 _BLANK_LINE = re.compile(rb"\n\r?\n\r?[^\n\r]")
+#: DuckDB reads in blocks of so many bytes. After a block without a sound line it may take the rest for read.
+_BLOCK = 8_000_000
+#: More broken lines than this are too many to keep, and no slips: the lines are of another form than the header.
+_MOST_BROKEN = 1_000_000
 #: Each reading frees at least every other line swallowed by a quote; more than this is no text.
 _MOST_READINGS = 24
 
@@ -56,7 +61,7 @@ def open_delimited(
     Raises
     ------
     DataError
-        The file is no text, or has no header.
+        The file is no text, or has no header, or so many broken lines that not all of it can be read.
     """
     text = make_readable(path, shown, scratch / f"{name}.csv", is_header)
     readable, headers, dialect = text.path, text.headers, text.dialect
@@ -73,6 +78,7 @@ def open_delimited(
     if blank:
         readable = _without_lines(readable, scratch / f"{name}_dense.csv", set(blank.values()))
         _read(connection, readable, name, stored, headers, dialect)
+    _refuse_unread(connection, readable, shown, name, headers)
     _number_rows(connection, shown, name, prefix, list(blank), text)
     return headers
 
@@ -95,9 +101,33 @@ def _read(
         f"quote = {quoted(dialect.quote)}, escape = {quoted(dialect.quote)}, "
         f"columns = {{{columns}}}, hive_partitioning = false, null_padding = false, strict_mode = true, "
         f"ignore_errors = true, store_rejects = true, rejects_table = {quoted(name + '_errors')}, "
-        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = 0)) TO {quoted(stored)} (FORMAT parquet)"
+        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = {_MOST_BROKEN})) TO {quoted(stored)} "
+        "(FORMAT parquet)"
     )
     connection.execute(f"CREATE TEMP VIEW {name}_read AS FROM read_parquet({path_literal(stored)})")
+
+
+def _refuse_unread(
+    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str, headers: Sequence[str]
+) -> None:
+    """Refuse a file with so many broken lines, one after the other, that it was not read to its end."""
+    broken = connection.execute(
+        f"SELECT count(*), coalesce(sum(1 + {_n_feeds('text')}), 0), max(line) FROM (SELECT line, "
+        f"trim(any_value(csv_line), chr(10) || chr(13)) AS text FROM {name}_errors GROUP BY line)"
+    ).fetchone()
+    assert broken is not None  # aggregates always return a row
+    if broken[0] == 0 or (broken[0] < _MOST_BROKEN and path.stat().st_size <= _BLOCK):
+        return
+    in_values = " + ".join(f"coalesce({_n_feeds(identifier(header))}, 0)" for header in headers)
+    sound = connection.execute(f"SELECT count(*), coalesce(sum({in_values}), 0) FROM {name}_read").fetchone()
+    assert sound is not None
+    n_read = 1 + sum(header.count("\n") for header in headers) + sum(sound) + broken[1]
+    if broken[0] >= _MOST_BROKEN or n_read < sum(chunk.count(b"\n") for chunk in chunks(path)):
+        raise DataError("broken_stretch", path=shown, n_lines=broken[0], row=broken[2])
+
+
+def _n_feeds(text: str) -> str:
+    return f"length({text}) - length(replace({text}, chr(10), ''))"
 
 
 def _swallowing_lines(connection: duckdb.DuckDBPyConnection, name: str) -> list[int]:

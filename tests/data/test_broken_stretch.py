@@ -1,0 +1,42 @@
+"""Long stretches of broken lines: every line is counted, or the file is refused; never is the rest of it left out."""
+
+import pytest
+
+from kehu_analysis.data.reading import delimited
+from kehu_analysis.errors import DataError
+
+HEADER = "customer_id,date,amount\n"
+SOUND = "1,2026-01-05,1\n"
+BROKEN = f"1,{'x' * 200}\n"
+
+
+def classes(dataset):
+    return dataset.line_classes().groupby("line_class")["n_lines"].sum().to_dict()
+
+
+@pytest.mark.parametrize("n_broken", [10, 3_000])
+def test_broken_lines_between_sound_ones_are_all_counted(check, n_broken):
+    dataset = check(transactions=HEADER + SOUND * 500_000 + BROKEN * n_broken + SOUND * 100_000)
+    assert classes(dataset) == {"accepted": 600_000, "rejected": n_broken}
+
+
+def test_a_block_without_a_sound_line_is_not_the_end_of_the_file(check):
+    text = HEADER + SOUND + BROKEN * 45_000 + SOUND
+    try:
+        assert classes(check(transactions=text)) == {"accepted": 2, "rejected": 45_000}
+    except DataError as error:
+        assert error.code == "broken_stretch"
+        assert "transactions.csv" in error.message("zh")
+        assert error.details["n_lines"] <= 45_000
+
+
+def test_line_ends_within_values_do_not_count_as_lines(check):
+    text = HEADER + '"1\n2",2026-01-05,1\n' * 450_000 + '"a\nb"\n' * 9 + SOUND
+    assert classes(check(transactions=text)) == {"accepted": 450_001, "rejected": 9}
+
+
+def test_more_broken_lines_than_can_be_kept(check, monkeypatch):
+    monkeypatch.setattr(delimited, "_MOST_BROKEN", 20)
+    with pytest.raises(DataError) as error:
+        check(transactions=HEADER + SOUND + BROKEN * 21 + SOUND)
+    assert error.value.code == "broken_stretch"

@@ -290,7 +290,8 @@ def _table_lines(table: TableProposal, lang: str) -> list[str]:
         rows.insert(0, ("source", "✓" if table.source_is_sure else "?", _listed(table.source, lang), ""))
         rows[1:1] = [("", "?", shown(name), "") for name in table.rivals]
     for style in table.styles:
-        rows.append((style.setting, "✓" if style.chosen else "?", style.chosen or "", shown(style.example)))
+        words = style.chosen or " / ".join(CHOICES[style.setting])
+        rows.append((style.setting, "✓" if style.chosen else "?", words, shown(style.example)))
     widths = [max((_width(row[place]) for row in rows), default=0) for place in range(3)]
     for row in rows:
         cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)]

@@ -123,6 +123,11 @@ def test_of_two_that_are_recognised_the_plainer_name_is_taken(put):
     assert proposed(folder).unused == ("发货日期", "含税金额")
 
 
+def test_of_two_unknown_dates_the_one_of_the_sale_is_taken_or_none(put):
+    assert chosen(put(sales__csv=table("客户编号,制单日,过账日,金额", 0, 1, 1, 2))) == {"date": "过账日"}
+    assert chosen(put(sales__csv=table("客户编号,制单日,登记日,金额", 0, 1, 1, 2))) == {"date": None}
+
+
 def test_a_header_that_the_file_has_twice(put):
     assert chosen(put(sales__csv=table("客户编号,日期,金额,金额", 0, 1, 2, 2))) == {"amount": "金额"}
 

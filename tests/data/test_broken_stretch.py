@@ -14,7 +14,7 @@ def classes(dataset):
     return dataset.line_classes().groupby("line_class")["n_lines"].sum().to_dict()
 
 
-@pytest.mark.parametrize("n_broken", [10, 3_000])
+@pytest.mark.parametrize("n_broken", [10, 3_000, 30_000])
 def test_broken_lines_between_sound_ones_are_all_counted(check, n_broken):
     dataset = check(transactions=HEADER + SOUND * 500_000 + BROKEN * n_broken + SOUND * 100_000)
     assert classes(dataset) == {"accepted": 600_000, "rejected": n_broken}

@@ -25,8 +25,9 @@ _KEPT_OF_BROKEN = 500
 #: Stands for the quotes of a line that is held back from the parser: a character for private use.
 _QUOTE_MARK = "\ue000"
 _BLANK_LINE = re.compile(rb"\n\r?\n\r?[^\n\r]")
-#: DuckDB reads in blocks of so many bytes. After a block without a sound line it may take the rest for read.
-_BLOCK = 8_000_000
+#: DuckDB reads in blocks of so many bytes. Where broken lines, some thousands of them, lie across the end of a block,
+#: it takes the file for read; in other blocks they lie within one.
+_BLOCKS = (8_000_000, 13_000_000, 29_000_000, 67_000_000, 149_000_000)
 #: More broken lines than this are too many to keep, and no slips: the lines are of another form than the header.
 _MOST_BROKEN = 1_000_000
 #: Each reading frees at least every other line swallowed by a quote; more than this is no text.
@@ -78,7 +79,7 @@ def open_delimited(
     if blank:
         readable = _without_lines(readable, scratch / f"{name}_dense.csv", set(blank.values()))
         _read(connection, readable, name, stored, headers, dialect)
-    _refuse_unread(connection, readable, shown, name, headers)
+    _read_to_the_end(connection, readable, shown, name, stored, headers, dialect)
     _number_rows(connection, shown, name, prefix, list(blank), text)
     return headers
 
@@ -90,40 +91,60 @@ def _read(
     stored: Path,
     headers: Sequence[str],
     dialect: Dialect,
+    block: int = _BLOCKS[0],
 ) -> None:
     connection.execute(f"DROP VIEW IF EXISTS {name}_read")
     for table in (f"{name}_errors", f"{name}_scans"):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
     columns = ", ".join(f"{quoted(header)}: 'VARCHAR'" for header in headers)
+    sized = "" if block == _BLOCKS[0] else f", buffer_size = {block}"
     connection.execute(
         f"COPY (SELECT *, row_number() OVER () AS {ROW} FROM read_csv({path_literal(path)}, "
         f"auto_detect = false, header = true, delim = {quoted(dialect.delimiter)}, "
         f"quote = {quoted(dialect.quote)}, escape = {quoted(dialect.quote)}, "
         f"columns = {{{columns}}}, hive_partitioning = false, null_padding = false, strict_mode = true, "
         f"ignore_errors = true, store_rejects = true, rejects_table = {quoted(name + '_errors')}, "
-        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = {_MOST_BROKEN})) TO {quoted(stored)} "
+        f"rejects_scan = {quoted(name + '_scans')}, rejects_limit = {_MOST_BROKEN}{sized})) TO {quoted(stored)} "
         "(FORMAT parquet)"
     )
     connection.execute(f"CREATE TEMP VIEW {name}_read AS FROM read_parquet({path_literal(stored)})")
 
 
-def _refuse_unread(
-    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str, headers: Sequence[str]
+def _read_to_the_end(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    shown: str,
+    name: str,
+    stored: Path,
+    headers: Sequence[str],
+    dialect: Dialect,
 ) -> None:
-    """Refuse a file with so many broken lines, one after the other, that it was not read to its end."""
+    """Read a file again where broken lines kept it from being read to its end; refuse it where nothing helps."""
+    for block in (*_BLOCKS[1:], None):
+        n_broken, last_row, is_whole = _account(connection, path, name, headers)
+        if is_whole and n_broken < _MOST_BROKEN:
+            return
+        if block is None or n_broken >= _MOST_BROKEN:
+            raise DataError("broken_stretch", path=shown, n_lines=n_broken, row=last_row)
+        _read(connection, path, name, stored, headers, dialect, block)
+
+
+def _account(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, headers: Sequence[str]
+) -> tuple[int, int, bool]:
+    """Return how many lines are broken, the last of them, and whether all lines of the file were read."""
     broken = connection.execute(
         f"SELECT count(*), coalesce(sum(1 + {_n_feeds('text')}), 0), max(line) FROM (SELECT line, "
         f"trim(any_value(csv_line), chr(10) || chr(13)) AS text FROM {name}_errors GROUP BY line)"
     ).fetchone()
     assert broken is not None  # aggregates always return a row
-    if broken[0] == 0 or (broken[0] < _MOST_BROKEN and path.stat().st_size <= _BLOCK):
-        return
+    if broken[0] == 0 or path.stat().st_size <= _BLOCKS[0]:
+        return broken[0], broken[2], True
     in_values = " + ".join(f"coalesce({_n_feeds(identifier(header))}, 0)" for header in headers)
     sound = connection.execute(f"SELECT count(*), coalesce(sum({in_values}), 0) FROM {name}_read").fetchone()
     assert sound is not None
     n_read = 1 + sum(header.count("\n") for header in headers) + sum(sound) + broken[1]
-    if broken[0] >= _MOST_BROKEN or n_read < sum(chunk.count(b"\n") for chunk in chunks(path)):
-        raise DataError("broken_stretch", path=shown, n_lines=broken[0], row=broken[2])
+    return broken[0], broken[2], n_read >= sum(chunk.count(b"\n") for chunk in chunks(path))
 
 
 def _n_feeds(text: str) -> str:

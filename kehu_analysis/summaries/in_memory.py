@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ _LARGEST_AMOUNT = 1e9
 #: Money is exact to 1/10,000, logs to 12 digits, as in the engine: whole numbers leave no trace of the order of rows.
 _MONEY, _LOG = 10**4, 10**12
 _BITS = 63
-_THREADS = 2
 
 
 def history_of_frame(
@@ -83,7 +81,7 @@ def _keys(given: pd.Series) -> tuple[NDArray[np.int64], pd.Series]:
         encoded = pa.array(values).cast(pa.large_string()).dictionary_encode()
     else:
         texts = pa.array(given.astype("str"), from_pandas=True)
-        encoded = _encoded(texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts)
+        encoded = (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
         codes = (encoded.indices.fill_null(-1) if encoded.null_count else encoded.indices).to_numpy()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     place = np.full(len(order) + 1, -1)  # the last for a missing one, whose code is -1
@@ -94,30 +92,28 @@ def _keys(given: pd.Series) -> tuple[NDArray[np.int64], pd.Series]:
     return place[codes], pd.Series(ids.to_pandas(), dtype="str")
 
 
-def _encoded(texts: pa.Array) -> pa.DictionaryArray:
-    # Most of the time goes here, and Arrow lets other threads work meanwhile.
-    length = -(-len(texts) // _THREADS) or 1
-    with ThreadPoolExecutor(_THREADS) as pool:
-        slices = (texts.slice(start, length) for start in range(0, max(len(texts), 1), length))
-        parts = list(pool.map(pa.Array.dictionary_encode, slices))
-    return pa.chunked_array(parts).unify_dictionaries().combine_chunks()
-
-
 def _purchase_days(
     keys: NDArray[np.int64], days: NDArray[np.int64], money: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return customer, day, net money and whether it is a purchase day, for each customer-day in order."""
+    """Return customer, day, net money and whether it is a purchase day, for each customer-day in order.
+
+    The arrays given are written over: at millions of lines, memory asked for anew takes longer than sums.
+    """
     if len(keys) == 0:
         return keys, days, money, np.zeros(0, dtype=bool)
     first, least = int(days.min()), int(money.min())
-    day_bits, money_bits = (int(most).bit_length() for most in (days.max() - first, money.max() - least))
-    place = (keys << day_bits) | (days - first)
+    days -= first
+    day_bits, money_bits = int(days.max()).bit_length(), (int(money.max()) - least).bit_length()
+    place = np.left_shift(keys, day_bits, out=keys)
+    place |= days
     if int(place.max()).bit_length() + money_bits < _BITS:
         # Customer, day and money in one number: sorting whole numbers is many times as fast as sorting rows by them.
+        money -= least
         place <<= money_bits
-        place |= money - least
+        place |= money
         place.sort()
-        money = (place & ((1 << money_bits) - 1)) + least
+        np.bitwise_and(place, (1 << money_bits) - 1, out=money)
+        money += least
         place >>= money_bits
     else:
         order = np.lexsort((money, place))
@@ -125,8 +121,12 @@ def _purchase_days(
     begins = _begins(place)
     place = place[begins]
     # The largest amount of a day stands last.
-    is_purchase = money[np.r_[begins[1:], len(money)] - 1] >= 0
-    return place >> day_bits, (place & ((1 << day_bits) - 1)) + first, _sums(money, begins), is_purchase
+    is_purchase = money[_ends(begins, len(money))] >= 0
+    sums = _sums(money, begins)
+    days = place & ((1 << day_bits) - 1)
+    days += first
+    place >>= day_bits
+    return place, days, sums, is_purchase
 
 
 def _history(
@@ -153,7 +153,7 @@ def _history(
         totals, first_spend = totals[bought], first_spend[bought]
         keys, days = keys[is_purchase], days[is_purchase]
         starts = _begins(keys)
-    ends = (np.r_[starts[1:], len(keys)] - 1)[: len(starts)]
+    ends = _ends(starts, len(keys))
     intervals = np.diff(days, prepend=0)
     intervals[starts] = 1  # whose log is 0
     logs = np.log(np.arange(1, int(intervals.max(initial=1)) + 1))
@@ -178,10 +178,21 @@ def _whole(logs: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _begins(sorted_values: NDArray[np.int64]) -> NDArray[np.intp]:
     """Return where each run of equal values begins."""
-    return np.flatnonzero(np.r_[True, sorted_values[1:] != sorted_values[:-1]][: len(sorted_values)])
+    is_first = np.ones(len(sorted_values), dtype=bool)
+    np.not_equal(sorted_values[1:], sorted_values[:-1], out=is_first[1:])
+    return np.flatnonzero(is_first)
+
+
+def _ends(begins: NDArray[np.intp], n_values: int) -> NDArray[np.intp]:
+    """Return where each run ends."""
+    ends = np.empty_like(begins)
+    np.subtract(begins[1:], 1, out=ends[:-1])
+    ends[-1:] = n_values - 1
+    return ends
 
 
 def _sums(values: NDArray[np.int64], begins: NDArray[np.intp]) -> NDArray[np.int64]:
     """Return the sum of each run: of whole numbers, differences of running sums are exact, and fast."""
-    running = np.cumsum(values)
-    return np.diff(running[np.r_[begins[1:], len(values)] - 1], prepend=0) if len(begins) else running
+    sums: NDArray[np.int64] = np.cumsum(values)[_ends(begins, len(values))]
+    sums[1:] -= sums[:-1].copy()
+    return sums

@@ -1,16 +1,22 @@
 """`kehu check` on good and bad data: what is said, how it ends, and that nothing half is left behind."""
 
+import gzip
 import os
+import shutil
 import subprocess
 import sys
+from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import xlsxwriter
 
 from kehu_analysis import cli
 from kehu_analysis.intake import results
 from kehu_analysis.report import layout
 
+FILES = Path(__file__).parent / "files"
 HEADER = "customer_id,date,amount\n"
 SOUND = HEADER + "1,2026-01-05,1234.5\n2,2026-03-31,2\n"
 
@@ -46,8 +52,73 @@ def parquet_cut_short(folder):
     path.write_bytes(path.read_bytes()[:-500])
 
 
+def workbook(folder, sheets, name="transactions.xlsx"):
+    with xlsxwriter.Workbook(folder / name) as book:
+        for sheet, rows in sheets.items():
+            made = book.add_worksheet(sheet)
+            for place, row in enumerate(rows):
+                made.write_row(place, 0, row)
+
+
+def workbook_cut_short(folder):
+    workbook(folder, {"Sheet1": [["customer_id", "date", "amount"], ["1", "2026-01-05", 1]] * 50})
+    path = folder / "transactions.xlsx"
+    path.write_bytes(path.read_bytes()[:-300])
+
+
 #: What lies in the folder, and a word of each message.
 BAD = {
+    "0-byte Excel": (lambda folder: write(folder, transactions__xlsx=b""), "empty file"),
+    "0-byte old Excel": (lambda folder: write(folder, transactions__xls=b""), "empty file"),
+    "password-protected Excel": (
+        lambda folder: shutil.copy(FILES / "protected.xlsx", folder / "transactions.xlsx"),
+        "password",
+    ),
+    "damaged Excel": (workbook_cut_short, "no valid Excel workbook"),
+    "an old Excel by the name of a new one": (
+        lambda folder: shutil.copy(FILES / "transactions.xls", folder / "transactions.xlsx"),
+        "no valid Excel workbook",
+    ),
+    "damaged old Excel": (
+        lambda folder: write(folder, transactions__xls=(FILES / "transactions.xls").read_bytes()[:3000]),
+        "no valid Excel workbook",
+    ),
+    "damaged gzip": (
+        lambda folder: write(folder, transactions__csv__gz=gzip.compress(SOUND.encode())[:-12]),
+        "damaged",
+    ),
+    "files that disagree": (
+        lambda folder: write(
+            folder,
+            **{
+                "transactions-1__csv": SOUND,
+                "transactions-2__csv": "customer_id,date,amount,quantity\n1,2026-01-05,1,1\n",
+            },
+        ),
+        "transactions-1.csv: quantity",
+    ),
+    "two date candidates": (
+        lambda folder: write(
+            folder, transactions__csv="customer_id,orderdate,saledate,amount\n1,2026-01-05,2026-01-05,1\n"
+        ),
+        "Several columns",
+    ),
+    "ambiguous date order": (
+        lambda folder: write(folder, transactions__csv=HEADER + "1,01/02/2026,1\n2,03/04/2026,2\n"),
+        "day_first",
+    ),
+    "contradicting date orders": (
+        lambda folder: write(folder, transactions__csv=HEADER + "1,13/02/2026,1\n2,03/14/2026,2\n"),
+        "date_order",
+    ),
+    "ambiguous decimal mark": (
+        lambda folder: write(folder, transactions__csv=HEADER + '1,2026-01-05,"1.234"\n2,2026-01-06,"2.345"\n'),
+        "decimal_mark",
+    ),
+    "more broken lines than sound ones": (
+        lambda folder: write(folder, transactions__csv=SOUND + "1,2\n" * 5),
+        "broken",
+    ),
     "nothing": (lambda folder: None, "no transactions file"),
     "other files": (lambda folder: write(folder, readme__md="x"), r"readme.md"),
     "empty file": (lambda folder: write(folder, transactions__csv=""), "empty file"),
@@ -94,6 +165,97 @@ def test_bad_data_is_one_clear_message_and_exit_code_1(folder, cache, kehu, case
     # A snapshot is whole or not there; no building site is left.
     for left in cache.iterdir() if cache.exists() else ():
         assert left.suffix == ".lock" or (left / "account.json").is_file()
+
+
+MANY = HEADER + "".join(f"{n % 7},2026-01-{n % 28 + 1:02},{n}\n" for n in range(1, 100))
+NAMES = (
+    "<script>alert(1)</script>",
+    "=1+1",
+    "'; DROP TABLE x; --",
+    "\x1b[31mred",
+    "../../etc",
+    "{amount}",
+    "\u202eevil",
+)
+
+
+def hostile(folder):
+    names = "".join(f'"{name}",2026-01-05,1\n' for name in NAMES)
+    write(folder, **{"sales [2026] {x}__csv": MANY + names})
+
+
+#: What lies in the folder, the amount of what is accepted, and what is said of the rest.
+DOUBTFUL = {
+    "text in amounts": (
+        lambda folder: write(folder, transactions__csv=MANY + "1,2026-01-05,n/a\n"),
+        4950,
+        "not an amount",
+    ),
+    "a date to come": (
+        lambda folder: write(folder, transactions__csv=MANY + "1,2099-01-01,5\n"),
+        4950,
+        "in the future",
+    ),
+    "UTF-16": (lambda folder: write(folder, transactions__csv=MANY.encode("utf-16")), 4950, "Accepted: 99 lines"),
+    "UTF-16 without a mark": (
+        lambda folder: write(folder, transactions__csv=(MANY + "一\u3000店,2026-01-05,5\n").encode("utf-16-le")),
+        4955,
+        "Accepted: 100 lines",
+    ),
+    "a foreign key that fits nothing": (
+        lambda folder: write(folder, transactions__csv=MANY, customers__csv="customer_id,name\nX,甲\n"),
+        4950,
+        "Warning: transactions.csv, customer_id: ",
+    ),
+    "30 % duplicate lines": (
+        lambda folder: write(folder, transactions__csv=MANY + "".join(MANY.splitlines(keepends=True)[1:43])),
+        4950 + sum(range(1, 43)),
+        "repeat",
+    ),
+    "hostile names": (hostile, 4950 + len(NAMES), "Accepted: 106 lines"),
+    "several sheets": (
+        lambda folder: workbook(
+            folder,
+            {
+                "2026年1月": [["客户编号", "日期", "金额"], ["1", "2026-01-05", 10]],
+                "2026年2月": [["客户编号", "日期", "金额"], ["2", "2026-02-05", 20]],
+                "说明": [["这是说明"]],
+            },
+        ),
+        30,
+        "transactions.xlsx [说明]",
+    ),
+    "old Excel": (
+        lambda folder: shutil.copy(FILES / "transactions.xls", folder / "transactions.xls"),
+        3688.25,
+        "Accepted: 5",
+    ),
+    "one workbook with all tables": (
+        lambda folder: workbook(
+            folder,
+            {
+                "transactions": [["customer_id", "date", "amount"], ["1", date(2026, 1, 5).isoformat(), 7]],
+                "customers": [["customer_id", "name"], ["1", "甲"]],
+            },
+            name="company.xlsx",
+        ),
+        7,
+        "Table customers",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTFUL)
+def test_doubtful_data_is_told_of_and_exit_code_0(folder, cache, kehu, case):
+    put, amount, words = DOUBTFUL[case]
+    put(folder)
+    for lang in ("zh", "en"):
+        code, said, complaint = kehu("check", folder, "--lang", lang)
+        assert (code, complaint) == (0, "")
+        assert "\x1b" not in said
+    assert words in said
+    assert f"{amount:,.2f}" in said
+    assert not (cache / "last-error.txt").exists()
 
 
 @pytest.mark.parametrize("path", ["/no/such", "/dev/null", "x" * 5000])

@@ -5,6 +5,7 @@ QUARTER ?=
 REPORT_LANG ?= zh
 LINES ?= 1000000,10000000
 REPEAT ?= 3
+CASES ?= 5000
 
 VENV := .venv
 BENCH_VENV := .venv-bench
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup report test test-browser test-external lab check lock lock-bench notebooks bench bench-data clean help
+.PHONY: setup report test test-browser test-external lab check lock lock-bench notebooks bench bench-data bench-malformed clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,10 +55,13 @@ lab: $(READY)  ## JupyterLab on notebooks/
 notebooks: $(READY)  ## run the notebooks again and store their text outputs
 	$(BIN)/python tests/notebooks/refresh.py
 
-bench: bench-data  ## speed and memory against plain SQL, pandas and other packages
+bench: bench-data bench-malformed  ## speed and memory against plain SQL, pandas and other packages
 
 bench-data: $(READY) $(BENCH_VENV)/.ready  ## raw logs to snapshots and summaries: make bench-data [LINES=1000000,10000000 REPEAT=3]
 	$(BIN)/python -m benchmarks.data_speed --lines $(LINES) --repeat $(REPEAT)
+
+bench-malformed: $(READY)  ## malformed datasets from seeds, none of which may hang, crash or lose a row: make bench-malformed [CASES=5000]
+	$(BIN)/python -m benchmarks.malformed --cases $(CASES)
 
 # What we are compared with lives apart: it needs packages that we do not.
 $(BENCH_VENV)/.ready: benchmarks/requirements.txt | $(BIN)/uv

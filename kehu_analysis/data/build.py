@@ -16,7 +16,7 @@ from kehu_analysis.data.checking.styles import find_styles
 from kehu_analysis.data.checking.validate import Part, classify
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
-from kehu_analysis.data.reading.sources import open_file
+from kehu_analysis.data.reading.sources import open_file, shown_name
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
 from kehu_analysis.data.settings import DatasetSettings
@@ -71,7 +71,7 @@ def _build_table(
     watch: Watch,
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     wanted = settings.table(table.name)
-    shown = [_shown(path, root) for path in paths]
+    shown = [shown_name(path, root) for path in paths]
     opened, passed_over = [], []
     with watch(connection, table.name, "open"):
         for number, (path, name) in enumerate(zip(paths, shown, strict=True)):
@@ -112,6 +112,7 @@ def _build_table(
     return {
         "files": shown,
         "sheets_passed_over": passed_over,
+        "mended": [part.file.shown for part in parts if part.mapping.mends],
         "columns": {
             column.name: next((p.mapping.headers[column.name] for p in parts if p.has(column.name)), "")
             for column in columns
@@ -120,10 +121,6 @@ def _build_table(
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "lines": lines,
     }, failures
-
-
-def _shown(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) and path != root else path.name
 
 
 def _empty_table(table: Table, shown: Sequence[str]) -> dict[str, Any]:

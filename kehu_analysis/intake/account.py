@@ -14,8 +14,6 @@ from kehu_analysis.data import Dataset, contract
 #: Failures on the terminal; the page has them all.
 MAX_FAILURES = 20
 _LONGEST_VALUE = 80
-#: With the sheet behind it where the workbook has several.
-_MENDED = r"-mended(?:-\d+)?\.xlsx(?: \[.*\])?$"
 
 
 def account_lines(dataset: Dataset, lang: str) -> list[str]:
@@ -130,20 +128,23 @@ def tables_read(dataset: Dataset) -> list[str]:
 def tables_to_mend(dataset: Dataset) -> list[str]:
     """Return the tables of which rows were rejected that no mended workbook has taken on yet."""
     errors = _errors(dataset)
-    found = set(errors.loc[~is_mended(errors["file"]), "table"])
+    found = set(errors.loc[~is_mended(dataset, errors["file"]), "table"])
     return [table for table in tables_read(dataset) if table in found]
 
 
 def still_rejected(dataset: Dataset) -> dict[str, int]:
     """Return the mended workbooks of which rows were rejected again, and how many: they are mended where they are."""
     errors = _errors(dataset)
-    counts = errors[is_mended(errors["file"])].groupby("file")["n_lines"].sum()
+    counts = errors[is_mended(dataset, errors["file"])].groupby("file")["n_lines"].sum()
     return {str(file): int(n_lines) for file, n_lines in counts.items()}
 
 
-def is_mended(files: pd.Series[str]) -> pd.Series[bool]:
-    """Tell which files are workbooks that were mended and put beside the sources, by their names."""
-    return files.str.contains(_MENDED, regex=True)
+def is_mended(dataset: Dataset, files: pd.Series[str]) -> pd.Series[bool]:
+    """Tell which files hold mended rows of others: rows that are wrong there still are mended there.
+
+    Handed out once more, they would be read beside those that they came from, and a sale would count twice.
+    """
+    return files.isin([name for account in dataset.account["tables"].values() for name in account.get("mended", ())])
 
 
 def mended_name(dataset: Dataset, table: str) -> str:

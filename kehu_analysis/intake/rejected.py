@@ -83,7 +83,7 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
     names = {table: mended_name(dataset, table) for table in tables_to_mend(dataset)}
     for table in names:
         rows = dataset.rejected_rows(table)
-        rows = rows[~is_mended(rows["_file"])]
+        rows = rows[~is_mended(dataset, rows["_file"])]
         if _WHOLE_LINE in rows:
             if rows[_WHOLE_LINE].isna().all():
                 rows = rows.drop(columns=_WHOLE_LINE)

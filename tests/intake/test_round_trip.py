@@ -96,6 +96,16 @@ def test_rows_still_wrong_are_mended_where_they_are(
     assert "2 rows of the workbooks already mended" in str(book.get_sheet_by_index(0).to_python())
 
 
+def test_a_row_still_wrong_is_never_handed_out_twice_whatever_file_it_was_mended_in(
+    folder: Path, check: Callable[..., Dataset]
+) -> None:
+    before = check(transactions__csv="客户编号,日期,金额\n1,2026-01-05,1\n2,never,2\n")
+    before.rejected_rows().to_csv(folder / "transactions-mended by hand.csv", index=False)
+    again = check_dataset(folder)
+    assert tables_to_mend(again) == []
+    assert still_rejected(again) == {"transactions-mended by hand.csv": 1}
+
+
 def fill(path: Path, lang: str, ids: list[str]) -> None:
     """Write a template as Excel saves it once filled: dates as serial numbers, ids as text."""
     table = contract()[path.stem]

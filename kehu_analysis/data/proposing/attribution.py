@@ -11,7 +11,7 @@ import duckdb
 from kehu_analysis.data.proposing.candidates import LIKE, likeness
 from kehu_analysis.data.proposing.columns import propose_columns
 from kehu_analysis.data.reading.samples import Sample, take_samples
-from kehu_analysis.data.reading.sources import find_files, header_test, is_data_file
+from kehu_analysis.data.reading.sources import find_files, header_test, is_data_file, shown_name
 from kehu_analysis.data.reading.spreadsheet import table_of_sheet
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import DatasetSettings, TableSettings
@@ -112,9 +112,8 @@ def _taken(
     table: Table,
     settings: TableSettings,
 ) -> list[Sample]:
-    shown = path.relative_to(root).as_posix() if path != root and path.is_relative_to(root) else path.name
     try:
-        return take_samples(connection, path, shown, name, scratch, header_test(table, settings))
+        return take_samples(connection, path, shown_name(path, root), name, scratch, header_test(table, settings))
     except (DataError, duckdb.Error, OSError, ValueError):
         return []  # what is wrong with the file itself is told by the check
 

@@ -109,6 +109,17 @@ def stem(path: Path) -> str:
     return path.name[: len(path.name) - len(suffix)]
 
 
+def shown_name(path: Path, root: Path) -> str:
+    """Return a file's name for readers: its place in the folder ``root``, or its own name where ``root`` is the file.
+
+    Examples
+    --------
+    >>> shown_name(Path("shop/2026/sales.csv"), Path("shop"))
+    '2026/sales.csv'
+    """
+    return path.relative_to(root).as_posix() if path != root and path.is_relative_to(root) else path.name
+
+
 def _has_sheet(path: Path, table: Table) -> bool:
     if not is_workbook(path):
         return False

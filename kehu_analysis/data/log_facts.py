@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
 
 from kehu_analysis.data.doubts import log_doubts
 from kehu_analysis.data.schema import Column
@@ -77,7 +76,6 @@ def log_facts(
 
 def _as_failure(doubt: dict[Any, Any]) -> dict[str, Any]:
     first, last = doubt["first_date"], doubt["last_date"]
-    size = doubt["size"]
     return {
         "severity": "warning",
         "table": "transactions",
@@ -88,7 +86,6 @@ def _as_failure(doubt: dict[Any, Any]) -> dict[str, Any]:
         "first_row": None,
         "example": "",
         "period": f"{first} – {last}" if first != last else f"{first}",
-        "size": None if pd.isna(size) else float(size),
     }
 
 

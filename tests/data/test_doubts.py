@@ -200,7 +200,8 @@ def test_the_calendar_knows_the_lunar_new_year():
         assert not days[place - 11]
         assert not days[place + 21]
     assert rest_days(date(2023, 12, 1), date(2024, 1, 31), timezone="UTC").sum() == 16
-    assert rest_days(date(9999, 12, 1), date(9999, 12, 31), timezone="Nowhere/Land").sum() <= 10
+    # The days that end in a year after the last are nobody's.
+    assert not rest_days(date(9999, 12, 1), date(9999, 12, 31), timezone="Nowhere/Land").any()
 
 
 # --- level shifts ----------------
@@ -208,7 +209,7 @@ def test_the_calendar_knows_the_lunar_new_year():
 
 @pytest.mark.parametrize("factor", [0.3, 3.0])
 @pytest.mark.parametrize("make", [shop, growing, summer_closure])
-def test_a_jump_to_another_level_is_found_to_the_day(make, factor):
+def test_a_jump_to_another_level_is_found_within_two_days(make, factor):
     days = make(seed=1)
     after = days["date"] >= date(2023, 5, 10)
     days.loc[after, "n_lines"] = np.maximum((days.loc[after, "n_lines"] * factor).astype(int), 1)

@@ -17,11 +17,8 @@ _LEAST_FACTOR = 1.75
 _NEAR, _LASTS, _QUARTER = 6, 6, 13
 #: Of the whole change, so much happens from one fortnight to the next; a ramp of six weeks has half.
 _ABRUPT, _AT_ONCE = 0.75, 3
-#: A level that moves by more than this share of the jump, in the quarter before it or after it, is no level: a business
-#: that winds up or winds down (no new customers from some week on) goes on falling after its first fall.
-_DRIFT = 1 / 3
-#: A level that moves by more than this share of the jump is none, in the quarter before or on in the two after: where
-#: no new customers come from some week on, lines fall at once, but then go on falling.
+#: A level that moves by more than this share of the jump, in the quarter before it or the two quarters after it, is
+#: none: where no new customers come from some week on, lines fall at once, but then go on falling.
 _DRIFT = 1 / 4
 #: A season's jump comes back a year later within so many weeks.
 _SEASON_MOVES = 3

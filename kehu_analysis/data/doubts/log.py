@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kehu_analysis.data.doubts.amount_units import power_of_ten
 from kehu_analysis.data.doubts.closures import rest_days
 from kehu_analysis.data.doubts.levels import level_shift
-from kehu_analysis.data.doubts.silences import ALPHA, missing_weeks
+from kehu_analysis.data.doubts.silences import ALPHA, missing_weeks, runs_of
 
 REASONS = ("loaded_twice", "many_repeated_lines", "missing_weeks", "power_of_ten", "level_shift")
 COLUMNS = ("reason", "first_date", "last_date", "n_lines", "size")
@@ -109,7 +109,7 @@ def _without(
 def _repeated_lines(log: pd.DataFrame) -> tuple[list[tuple[int, int, float]], list[tuple[int, int, float]]]:
     """Return the periods loaded twice, and the whole log where too many of its other lines repeat."""
     day, lines, repeats = (log[name].to_numpy() for name in ("day", "n_lines", "n_repeated"))
-    candidates = _runs_of(_half_repeated(lines, repeats))
+    candidates = runs_of(_half_repeated(lines, repeats))
     chosen = candidates
     # What is usual is what the rest of the log does, and what the rest is depends on what is chosen: begin with all
     # that may be doubted, and give back to the rest what is no surprise beside it.
@@ -144,11 +144,6 @@ def _half_repeated(lines: NDArray[np.float64], repeats: NDArray[np.float64]) -> 
     half = np.where(lines >= _ENOUGH_LINES, _ABOUT_HALF, _HALF)
     # Loaded twice, a day with a share b of repeats has (1 + b) / 2; the limit is half-way from b to there.
     return np.asarray(share >= np.maximum(half, (1 + 3 * usual) / 4))
-
-
-def _runs_of(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.r_[False, marked, False].astype(np.int8)))
-    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
 def _usual_share(lines: NDArray[np.float64], repeats: NDArray[np.float64]) -> tuple[float, float]:

@@ -59,7 +59,7 @@ def missing_weeks(days: pd.DataFrame, rest: NDArray[np.bool_]) -> list[tuple[int
     sold = lines > 0
     sold[1:-1] &= ~_nearly_silent(lines)[1:-1]
     open_on_holidays = bool(rest.any()) and sold[rest].mean() >= sold.mean() / 2
-    silences = [_Silence(begin, end, sold, rest, trim=not open_on_holidays) for begin, end in _runs(~sold)]
+    silences = [_Silence(begin, end, sold, rest, trim=not open_on_holidays) for begin, end in runs_of(~sold)]
     if not silences:
         return []
     n_sold = max(int(sold.sum()), 1)
@@ -117,13 +117,14 @@ def _chances(begin: int, end: int, sold: NDArray[np.bool_], rest: NDArray[np.boo
 def _nearly_silent(lines: NDArray[np.float64]) -> NDArray[np.bool_]:
     n_weeks = -(-len(lines) // _WEEK)
     weeks = pd.DataFrame(np.pad(lines, (0, n_weeks * _WEEK - len(lines))).reshape(n_weeks, _WEEK))
-    usual = weeks.where(weeks > 0).rolling(2 * _RHYTHM_WEEKS // 2 + 1, center=True, min_periods=4).median()
+    usual = weeks.where(weeks > 0).rolling(_RHYTHM_WEEKS + 1, center=True, min_periods=4).median()
     usual_lines = usual.to_numpy().ravel()[: len(lines)]
     with np.errstate(invalid="ignore"):
         return (usual_lines >= _ENOUGH_LINES) & (lines <= _NEAR_SILENCE * usual_lines)
 
 
-def _runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs_of(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where each run of marked days begins, and the place after its end."""
     edges = np.flatnonzero(np.diff(np.r_[False, marked, False].astype(np.int8)))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 

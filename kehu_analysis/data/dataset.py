@@ -41,7 +41,7 @@ class Dataset:
     content_hash
         Hash of the sources and settings it was made from.
     account
-        The account of every row read (see :meth:`line_classes`, :meth:`warnings`).
+        The account of every row read (see :meth:`line_classes`, :meth:`failures`).
     """
 
     name: str
@@ -184,8 +184,8 @@ def open_dataset(
     Parameters
     ----------
     source
-        A folder with CSV or Parquet files (and a ``dataset.toml`` where names differ from ours), or one such file
-        with transactions. Sources are only read.
+        A folder with CSV, Excel or Parquet files (and a ``dataset.toml`` where names differ from ours), or one such
+        file with transactions. Sources are only read.
     cache
         Where the snapshot is kept; by default ``reports/.cache``. Unchanged sources are not read again.
     progress
@@ -197,8 +197,13 @@ def open_dataset(
 
     Raises
     ------
+    UsageError
+        ``source`` is neither a folder nor a file.
     DataError
-        No file, an empty file, a missing column, nothing accepted, or more rows rejected than the settings allow.
+        No transactions, an empty file, a missing column, nothing accepted, or more rows rejected than the settings
+        allow.
+    RunError
+        The cache cannot be written.
 
     Examples
     --------
@@ -230,7 +235,16 @@ def check_dataset(
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Read and check a company's data like :func:`open_dataset`, however many rows are rejected."""
+    """Read and check a company's data like :func:`open_dataset`, however many rows are rejected.
+
+    Parameters are those of :func:`open_dataset`, and so are the errors but for two: that nothing is accepted, or that
+    too many rows are rejected, is left to be seen in the result.
+
+    Examples
+    --------
+    >>> check_dataset("data/cdnow").line_classes()[["line_class", "n_lines"]].to_dict("records")
+    [{'line_class': 'accepted', 'n_lines': 69659}]
+    """
     root = Path(source)
     # os.path answers no for what is no path at all, and for what is neither a folder nor a file.
     if not (os.path.isdir(root) or os.path.isfile(root)):

@@ -1,4 +1,4 @@
-"""Build the canonical snapshot of a dataset: accepted rows as Parquet, and an account of every row read."""
+"""Keep the canonical snapshot of a dataset: used again while its sources are the same, built anew or not at all."""
 
 from __future__ import annotations
 

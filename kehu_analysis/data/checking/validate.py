@@ -40,7 +40,7 @@ class Part:
     style: Style
 
     def has(self, column: str) -> bool:
-        """Tell whether the file has a column of the contract, or what it is computed from."""
+        """Tell whether the file itself has a column of the contract; one that is computed it has not."""
         return column in self.mapping.headers
 
 

@@ -61,7 +61,6 @@ def check(data: Path, out: Path | None, lang: str) -> None:
         from kehu_analysis.intake.draft import draft_lines
 
         bar.close()
-
         _say(error, lang)
         for line in draft_lines(data, error, out, lang):
             _tell(line)

@@ -29,7 +29,7 @@ _WORDS = (
     *("contents", "key_figures", "provenance", "to_top"),
     *("check_verdict", "check_next", "check_failures", "check_failures_lead", "check_no_failures", "check_doubts"),
     *("check_lines_title", "check_lines_lead", "check_tables", "check_files", "check_columns", "check_unused_none"),
-    *("check_rejected_title", "check_refused"),
+    "check_rejected_title",
 )
 
 

@@ -432,7 +432,7 @@ BAD = {
     "no log": ("sqlite:///{folder}/empty.db", (), 1, "There are: orders."),
     "a table that is not there": ("", ("--table", "transactions=nix"), 2, "Customers, campaigns, other"),
     "a schema that is not there": ("", ("--table", "transactions=nix.transactions"), 2, "nix.transactions"),
-    "a table without a name": ("", ("--table", "transactions="), 2, "as table=name"),
+    "a table without a name": ("", ("--table", "transactions="), 2, "takes table=name"),
     "not our table": ("", ("--table", "transactions=other", "--table", "sales=other"), 2, "no table sales"),
     "no log named": ("", ("--table", "customers=Customers"), 2, "no transactions"),
     "a table twice": ("", ("--table", "transactions=a", "--table", "transactions=b"), 2, "given twice"),

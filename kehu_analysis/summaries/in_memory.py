@@ -37,7 +37,8 @@ def history_of_frame(
     Raises
     ------
     DataError
-        A column is missing, or a value is missing or no date or number.
+        A column is missing, a value is missing, too large or no date or number, or all amounts together have more
+        digits than can be summed exactly.
     """
     check_columns(frame, ("customer_id", "date", "amount"), analysis="btyd_summary")
     days, amounts = _days(frame["date"]), pd.to_numeric(frame["amount"], errors="coerce").to_numpy("float64")
@@ -49,7 +50,7 @@ def history_of_frame(
     if not usable.all():
         raise DataError("unusable_rows", n_rows=int((~usable).sum()), example=frame.index[~usable][0])
     if float(sizes.sum()) * _MONEY >= 2.0**_BITS:
-        raise OverflowError("a sum has more than 18 digits")
+        raise DataError("sum_too_large")
     numbers = days.view("int64")
     last = int(numbers.max(initial=0))
     end = last if as_of is None else as_of

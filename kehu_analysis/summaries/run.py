@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from kehu_analysis.data import Dataset
 from kehu_analysis.engine import DuckDBEngine, Engine
+from kehu_analysis.errors import DataError
 from kehu_analysis.periods import days_per_unit
 from kehu_analysis.summaries.in_memory import history_of_frame
 
@@ -53,7 +54,8 @@ def btyd_summary(
     Raises
     ------
     DataError
-        A column is missing, or a value is missing or no date or number.
+        A column is missing, a value is missing, too large or no date or number, or a sum has more digits than can be
+        told exactly.
 
     Notes
     -----
@@ -299,7 +301,7 @@ def _numbers(values: pa.Array) -> np.ndarray:
     words = np.frombuffer(values.cast(pa.decimal128(38, kind.scale)).buffers()[1] or b"", dtype="<i8").reshape(-1, 2)
     whole, overflow = words[values.offset : values.offset + len(values)].T
     if (overflow != whole >> 63).any():
-        raise OverflowError("a sum has more than 18 digits")
+        raise DataError("sum_too_large")
     numbers: np.ndarray = whole / 10**kind.scale if kind.scale else whole
     return numbers
 

@@ -310,7 +310,7 @@ def test_amounts_and_days_too_wide_for_one_number(monkeypatch):
     )
     packed = customer_history(frame)
     monkeypatch.setattr(in_memory, "_BITS", 0)
-    with pytest.raises(OverflowError):
+    with pytest.raises(DataError, match="more digits"):
         customer_history(frame)
     monkeypatch.setattr(in_memory, "_BITS", 34)  # enough for the sum, not for customer, day and money side by side
     pd.testing.assert_frame_equal(customer_history(frame), packed)

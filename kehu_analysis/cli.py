@@ -23,7 +23,7 @@ from kehu_analysis import labels
 from kehu_analysis.data import check_dataset, default_cache, open_dataset
 from kehu_analysis.data.progress import ReadingBar
 from kehu_analysis.errors import DataError, KehuError, RunError, UsageError
-from kehu_analysis.intake.account import account_lines, next_steps, printable, quarters_words
+from kehu_analysis.intake.account import account_lines, argument, next_steps, printable, quarters_words
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -93,7 +93,7 @@ def template(folder: Path, lang: str) -> None:
     from kehu_analysis.intake.template import write_templates
 
     written = write_templates(folder, lang=lang)
-    _tell(labels.render("ui.template_done", lang, n=len(written), path=folder))
+    _tell(labels.render("ui.template_done", lang, n=len(written), path=argument(folder)))
 
 
 @commands.command("import", help=_help("import"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -176,6 +178,17 @@ def shown(value: object, longest: int = _LONGEST_VALUE) -> str:
     """
     text = printable(str(value).replace("\n", "⏎"))
     return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def argument(path: Path) -> str:
+    """Return a path as it is typed after a command.
+
+    Examples
+    --------
+    >>> argument(Path("my data")), argument(Path("data"))
+    ('"my data"', 'data')
+    """
+    return f'"{path}"' if re.search(r"\s", str(path)) else str(path)
 
 
 def printable(text: str) -> str:

@@ -25,7 +25,7 @@ from kehu_analysis.data.proposals import (
 from kehu_analysis.data.schema import contract
 from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
-from kehu_analysis.intake.account import printable, shown
+from kehu_analysis.intake.account import argument, printable, shown
 from kehu_analysis.intake.results import results_folder
 
 #: Faults that a line of dataset.toml mends.
@@ -127,7 +127,7 @@ def _is_untouched(path: Path) -> bool:
 def draft_text(proposals: Proposals, data: Path, lang: str) -> str:
     """Return the draft: valid TOML, each line explained in the reader's language."""
     steps = ("edit", "save", "check")
-    values = {"path": proposals.settings_path, "data": _argument(data), "name": proposals.name}
+    values = {"path": proposals.settings_path, "data": argument(data), "name": proposals.name}
     lines = [_comment(labels.render("ui.draft_title", lang, **values)), "#"]
     lines += [
         _comment(f"{number}. {labels.render(f'ui.draft_step_{step}', lang, **values)}")
@@ -324,10 +324,6 @@ def _next_steps(proposals: Proposals, path: Path, data: Path, lang: str) -> list
     steps = [
         step,
         labels.render(save, lang, path=proposals.settings_path),
-        labels.render("ui.draft_next_check", lang, data=_argument(data)),
+        labels.render("ui.draft_next_check", lang, data=argument(data)),
     ]
     return [f"→ {number}. {text}" for number, text in enumerate(steps, start=1)]
-
-
-def _argument(path: Path) -> str:
-    return f'"{path}"' if re.search(r"\s", str(path)) else str(path)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from kehu_analysis import labels
 from kehu_analysis.data.database import ImportedTable
 from kehu_analysis.errors import UsageError
+from kehu_analysis.intake.account import argument
 
 
 def read_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -90,5 +91,4 @@ def import_lines(tables: Mapping[str, ImportedTable], folder: Path, lang: str) -
             columns = ", ".join(map(labels.shortened, table.left_out))
             lines.append("  " + labels.render("ui.import_left_out", lang, columns=columns))
     total = labels.format_value(sum(table.n_rows for table in tables.values()), "lines", lang)
-    shown = f'"{folder}"' if " " in str(folder) else str(folder)
-    return [*lines, labels.render("ui.import_done", lang, n=total, path=shown)]
+    return [*lines, labels.render("ui.import_done", lang, n=total, path=argument(folder))]

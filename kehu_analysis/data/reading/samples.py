@@ -18,8 +18,8 @@ import duckdb
 import pyarrow as pa
 
 from kehu_analysis.data.reading.sources import OpenedFile, open_file
-from kehu_analysis.data.reading.spreadsheet import first_rows, is_workbook
-from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, distinct, make_readable
+from kehu_analysis.data.reading.spreadsheet import first_rows, headers_of, is_workbook
+from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, is_packed, make_readable
 from kehu_analysis.data.schema import contract, pattern_of
 from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.engine.duckdb import identifier
@@ -29,7 +29,6 @@ from kehu_analysis.errors import DataError
 N_ROWS = 3000
 _N_BYTES = 1 << 20
 _LONGEST_VALUE = 200
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def take_samples(
         sheets = first_rows(path, shown, N_ROWS + HEADER_ROWS)
         found = []
         for number, (sheet, rows) in enumerate(sheets.items()):
-            tops = [distinct([(cell or "").strip() for cell in row]) for row in rows[:HEADER_ROWS]]
+            tops = [headers_of(row) for row in rows[:HEADER_ROWS]]
             place = _header_place(tops, is_header)
             first = next((number for number, row in enumerate(rows) if any(row)), None)
             if first is None:
@@ -141,10 +140,8 @@ def _text_rows(
 
 def _beginning(path: Path, shown: str) -> bytes:
     """Return the first lines of a file, unpacked where it is packed, up to a line end."""
-    with path.open("rb") as file:
-        is_packed = file.read(len(_GZIP)) == _GZIP
     try:
-        with gzip.open(path) if is_packed else path.open("rb") as source:
+        with gzip.open(path) if is_packed(path) else path.open("rb") as source:
             start = source.read(_N_BYTES)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError("damaged_archive", path=shown) from error

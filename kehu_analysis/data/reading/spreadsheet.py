@@ -104,7 +104,7 @@ def open_sheets(
         found, without_header = [], []
         for one in asked:
             rows = list(islice(_rows(book, one), HEADER_ROWS))
-            place = next((number for number, row in enumerate(rows) if is_header(_headers(row))), None)
+            place = next((number for number, row in enumerate(rows) if is_header(headers_of(row))), None)
             if place is not None:
                 found.append((one, place))
             elif any(any(row) for row in rows):
@@ -202,7 +202,8 @@ def cell_text(cell: Any) -> str | None:
     return str(cell) or None
 
 
-def _headers(row: Sequence[str | None]) -> list[str]:
+def headers_of(row: Sequence[str | None]) -> list[str]:
+    """Return the cells of a row as headers of which no two are the same."""
     return distinct([(cell or "").strip() for cell in row])
 
 
@@ -220,7 +221,7 @@ def _store(
     rows = enumerate(_rows(book, sheet), start=1)
     header = next(row for _, row in islice(rows, header_place, None))
     # Columns to the right that have neither header nor value are none.
-    headers = _headers(header)
+    headers = headers_of(header)
     schema = pa.schema([*((name, pa.string()) for name in headers), (ROW, pa.int64())])
     path = scratch / f"{relation}.parquet"
     with pq.ParquetWriter(path, schema) as writer:

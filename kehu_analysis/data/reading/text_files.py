@@ -69,7 +69,7 @@ def make_readable(path: Path, shown: str, copy: Path, is_header: Callable[[Seque
     DataError
         The file is no text, has no header, is damaged, or unpacks to far more than a log would.
     """
-    if _starts_with(path, _GZIP):
+    if is_packed(path):
         path = _unpacked(path, shown, copy.with_suffix(".unpacked"))
     encoding = find_encoding(path, shown)
     in_utf8 = encoding.startswith("utf-8")
@@ -211,9 +211,10 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
-def _starts_with(path: Path, mark: bytes) -> bool:
+def is_packed(path: Path) -> bool:
+    """Tell whether a file is packed by gzip, by its first bytes."""
     with path.open("rb") as file:
-        return file.read(len(mark)) == mark
+        return file.read(len(_GZIP)) == _GZIP
 
 
 def _unpacked(path: Path, shown: str, copy: Path) -> Path:

@@ -13,6 +13,7 @@ import xlsxwriter
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, Table, contract
+from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
 from kehu_analysis.intake.account import is_mended, mended_name, reason_words, shown, still_rejected, tables_to_mend
 
 #: Rows and columns of a sheet; Excel holds a header more.
@@ -21,8 +22,7 @@ MAX_COLUMNS = 16_384
 #: What marks a workbook as ours, so that nobody else's is overwritten.
 MARK = "kehu_analysis rejected rows"
 #: What stands behind the source's own columns.
-_OWN = ("_file", "_row", "_column", "_reason")
-_WHOLE_LINE = "_line"
+_OWN = (*PLACE_HEADERS, *FAULT_HEADERS)
 _LONGEST_TEXT = 32_767
 _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different one
 _SAMPLE_ROWS = 200
@@ -83,10 +83,10 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
     names = {table: mended_name(dataset, table) for table in tables_to_mend(dataset)}
     for table in names:
         rows = dataset.rejected_rows(table)
-        rows = rows[~is_mended(dataset, rows["_file"])]
-        if _WHOLE_LINE in rows:
-            if rows[_WHOLE_LINE].isna().all():
-                rows = rows.drop(columns=_WHOLE_LINE)
+        rows = rows[~is_mended(dataset, rows[PLACE_HEADERS[0]])]
+        if LINE_HEADER in rows:
+            if rows[LINE_HEADER].isna().all():
+                rows = rows.drop(columns=LINE_HEADER)
             else:
                 remarks.append(labels.label("ui.rejected_line", lang))
         remarks += _limits(table, rows, lang)
@@ -187,7 +187,7 @@ def _at_fault(column: str, places: Mapping[str, set[int]], values: Sequence[Any]
     # A repeated key names all its columns.
     parts = [column] if column in places else column.split(", ")
     # A line whose structure is broken has no column at fault; it stands whole in one of its own.
-    found = set().union(*(places.get(part or _WHOLE_LINE, set()) for part in parts))
+    found = set().union(*(places.get(part or LINE_HEADER, set()) for part in parts))
     filled = {place for place in found if isinstance(values[place], str) and values[place]}
     return filled or found
 

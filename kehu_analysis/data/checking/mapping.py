@@ -19,7 +19,7 @@ _MOST_HEADERS, _LONGEST_HEADER = 40, 60
 
 
 @dataclass(frozen=True)
-class Mapping:
+class ColumnMapping:
     """Which header of a file is which column of the contract, and which headers are none.
 
     Attributes
@@ -37,7 +37,7 @@ class Mapping:
     mends: bool = False
 
 
-def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Mapping:
+def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> ColumnMapping:
     """Recognise a file's columns.
 
     Raises
@@ -79,10 +79,10 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Ma
         )
     mends = {*PLACE_HEADERS, *FAULT_HEADERS} <= set(opened.headers)
     used = {*headers.values(), *named.values(), *((*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER) if mends else ())}
-    return Mapping(headers, tuple(header for header in opened.headers if header not in used), mends)
+    return ColumnMapping(headers, tuple(header for header in opened.headers if header not in used), mends)
 
 
-def check_agreement(table: Table, opened: Sequence[tuple[OpenedFile, Mapping]], settings: TableSettings) -> None:
+def check_agreement(table: Table, opened: Sequence[tuple[OpenedFile, ColumnMapping]], settings: TableSettings) -> None:
     """See to it that all files of a table have the same columns of the contract.
 
     Raises

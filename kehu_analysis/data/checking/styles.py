@@ -8,7 +8,7 @@ from typing import Literal
 
 import duckdb
 
-from kehu_analysis.data.checking.mapping import Mapping
+from kehu_analysis.data.checking.mapping import ColumnMapping
 from kehu_analysis.data.checking.parse import Style, clean_text
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
@@ -62,7 +62,7 @@ class _Evidence:
 def find_styles(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    opened: Sequence[tuple[OpenedFile, Mapping]],
+    opened: Sequence[tuple[OpenedFile, ColumnMapping]],
     settings: TableSettings,
 ) -> list[Style]:
     """Return how each file writes dates and numbers: as the settings say, else as its values show.
@@ -90,7 +90,7 @@ def _decide(
     choices: tuple[str, str],
     name: str,
     table: Table,
-    opened: Sequence[tuple[OpenedFile, Mapping]],
+    opened: Sequence[tuple[OpenedFile, ColumnMapping]],
 ) -> list[str]:
     verdict_of_all = sum(evidence, _Evidence()).verdict
     decided = []
@@ -105,7 +105,7 @@ def _decide(
 
 
 def _date_evidence(
-    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: Mapping
+    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: ColumnMapping
 ) -> _Evidence:
     headers = _headers(table, file, mapping, ("date", "month"))
     if not headers:
@@ -124,7 +124,11 @@ def _date_evidence(
 
 
 def _number_evidence(
-    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: Mapping, settings: TableSettings
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    file: OpenedFile,
+    mapping: ColumnMapping,
+    settings: TableSettings,
 ) -> _Evidence:
     headers = _headers(table, file, mapping, ("money", "number", "integer"))
     if settings.amount_from is not None:
@@ -153,7 +157,7 @@ def _is(pattern: str) -> str:
     return f"regexp_matches(text, {quoted(pattern)})"
 
 
-def _headers(table: Table, file: OpenedFile, mapping: Mapping, kinds: tuple[str, ...]) -> list[str]:
+def _headers(table: Table, file: OpenedFile, mapping: ColumnMapping, kinds: tuple[str, ...]) -> list[str]:
     columns = ((table.column(name), header) for name, header in mapping.headers.items())
     return [
         header

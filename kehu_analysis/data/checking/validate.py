@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.checking.mapping import PLACE_HEADERS, Mapping, listed
+from kehu_analysis.data.checking.mapping import PLACE_HEADERS, ColumnMapping, listed
 from kehu_analysis.data.checking.parse import (
     Style,
     clean_text,
@@ -36,7 +36,7 @@ class Part:
     """One file of a table: where its rows are, which header is which column, how its values are written."""
 
     file: OpenedFile
-    mapping: Mapping
+    mapping: ColumnMapping
     style: Style
 
     def has(self, column: str) -> bool:
@@ -59,6 +59,11 @@ def classify(
     Returns the columns that at least one file has. An optional column whose value cannot be read becomes missing, and
     ``warning_<column>`` says why; the row itself stays. Raw texts are not carried along: :func:`given_texts` looks up
     the few that are needed.
+
+    Raises
+    ------
+    DataError
+        A filter names a column that a file lacks.
     """
     names = [*table.required_columns, *(name for part in parts for name in part.mapping.headers)]
     columns = [column for name in dict.fromkeys(names) if (column := table.column(name)) is not None]

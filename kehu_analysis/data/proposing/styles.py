@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import duckdb
 
-from kehu_analysis.data.checking.mapping import Mapping as Recognised
+from kehu_analysis.data.checking.mapping import ColumnMapping
 from kehu_analysis.data.checking.parse import Style, clean_text, column_value
 from kehu_analysis.data.checking.styles import find_styles
 from kehu_analysis.data.reading.samples import Sample
@@ -65,7 +65,7 @@ def propose_styles(
         What the check said.
     """
     opened = [
-        (one.file, Recognised({column: h for column, h in headers.items() if h in one.file.headers}, ()))
+        (one.file, ColumnMapping({column: h for column, h in headers.items() if h in one.file.headers}, ()))
         for one in samples
     ]
     wanted = settings.model_copy(update={"amount_from": amount_from})

@@ -176,6 +176,14 @@ def test_unknown_references_are_told(check):
     ]  # fmt: skip
 
 
+def test_a_company_above_that_is_no_customer_is_told_of(check):
+    customers = "customer_id,parent_id\n1,\n2,1\n3,00\n"
+    found = check(transactions=HEADER + "1,2026-01-05,1\n", customers=customers).failures()
+    assert found[["table", "column", "reason", "n_lines", "first_row", "example"]].values.tolist() == [
+        ["customers", "parent_id", "unknown_reference", 1, 4, "00"]
+    ]
+
+
 def test_a_calendar_may_lie_in_the_future(check):
     dataset = check(
         transactions=HEADER + "1,2026-01-05,1\n", calendar="date,is_workday\n2098-01-01,是\n2098-01-02,no\n"

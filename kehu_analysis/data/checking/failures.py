@@ -119,7 +119,7 @@ def _accepted(name: str, folder: Path) -> str:
 
 def _unknown_reference(name: str, column: Column, names: Sequence[str], folder: Path) -> tuple[str, str] | None:
     target = column.references
-    if target is None or target not in names or target == name:
+    if target is None or target not in names:
         return None
     key, value = contract()[target].key[0], identifier(column.name)
     return (

@@ -5,6 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from kehu_analysis import cli
+
 
 class Reading(HTMLParser):
     """A page as a browser takes it in: tags with their attributes, and the text that is seen."""
@@ -47,3 +49,16 @@ class Reading(HTMLParser):
 @pytest.fixture(scope="session")
 def read() -> Callable[[str], Reading]:
     return Reading
+
+
+@pytest.fixture
+def kehu(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command; return its exit code and what it said on standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run

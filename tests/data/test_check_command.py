@@ -29,17 +29,6 @@ def reports(tmp_path, monkeypatch):
     return tmp_path / "project" / "reports"
 
 
-@pytest.fixture
-def kehu(capfd):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
-
-
 def write(folder, **files):
     for name, content in files.items():
         path = folder / name.replace("__", ".")

@@ -12,7 +12,6 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kehu_analysis import cli
 from kehu_analysis.data import check_dataset
 from kehu_analysis.data.proposals import Candidate, ColumnProposal, Proposals, TableProposal
 from kehu_analysis.data.settings import AmountFrom, DatasetSettings, read_settings
@@ -109,17 +108,6 @@ MENDED = {
         {"amount": "净额" * 5000},
     ),
 }
-
-
-@pytest.fixture
-def kehu(capfd):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.mark.parametrize("case", MENDED)

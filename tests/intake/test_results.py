@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from kehu_analysis import cli
 from kehu_analysis.data import Dataset
 from kehu_analysis.errors import DataError, RunError, UsageError
 from kehu_analysis.intake.results import refuse_place, results_folder, write_results
@@ -70,17 +69,6 @@ def test_never_into_the_source(folder: Path, tmp_path: Path) -> None:
         refuse_place(Path(os.devnull), folder)
     refuse_place(tmp_path / "shop-check", folder)
     refuse_place(folder / "out", source)
-
-
-@pytest.fixture
-def kehu(capfd):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def test_check_tells_where_its_results_are(dirty: Dataset, dirty_folder: Path, tmp_path: Path, kehu) -> None:

@@ -184,10 +184,12 @@ def _rows_of_text(content: bytes, encoding: str, delimiter: str) -> list[dict[st
         lone = re.search("[\r\0\x85\u2028]", text) or '"' in re.sub(
             f'"{re.escape(delimiter)}|{re.escape(delimiter)}"', "", text
         )
-        if len(data) >= _MOST_BYTES or lone or text.count('"') % 2:
+        if len(data) >= _MOST_BYTES or lone:
             return None
         records = [record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record]
     except (OSError, EOFError, ValueError, zlib.error, csv.Error):
+        return None
+    if any("\n" in cell for record in records for cell in record):  # meant, or swallowed by a lone quote
         return None
     if not records or len(records[0]) < 2 or not _is_header(records[0]):
         return None

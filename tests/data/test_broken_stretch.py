@@ -43,3 +43,22 @@ def test_more_broken_lines_than_can_be_kept(check, monkeypatch):
     with pytest.raises(DataError) as error:
         check(transactions=HEADER + SOUND + BROKEN * 21 + SOUND)
     assert error.value.code == "broken_stretch"
+
+
+def test_what_a_field_without_end_held_is_looked_at_before_it_is_read(check, monkeypatch):
+    # Each broken line takes kilobytes of memory while it is read: very many are found out by a simpler reader.
+    monkeypatch.setattr(delimited, "_MOST_BROKEN", 1000)
+    readings = []
+    monkeypatch.setattr(delimited, "_refuse_too_many", lambda *_: readings.append(1))
+    for text, n_readings in (("a,b\n" * 2000, 0), ('1,2026-01-05,"' + "a,b\n" * 600_000, 1)):
+        readings.clear()
+        with pytest.raises(DataError) as error:
+            check(transactions=HEADER + SOUND + text)
+        assert error.value.code == "broken_stretch"
+        assert len(readings) == n_readings
+
+
+def test_delimiters_and_line_ends_within_values_are_no_other_form(check, monkeypatch):
+    monkeypatch.setattr(delimited, "_MOST_BROKEN", 100)
+    text = HEADER + '"1,2\n3",2026-01-05,1\n' * 500
+    assert classes(check(transactions=text)) == {"accepted": 500}

@@ -12,6 +12,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Container, Sequence
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -29,7 +30,9 @@ _BLANK_LINE = re.compile(rb"\n\r?\n\r?[^\n\r]")
 #: it takes the file for read; in other blocks they lie within one.
 _BLOCKS = (8_000_000, 13_000_000, 29_000_000, 67_000_000, 149_000_000)
 #: More broken lines than this are too many to keep, and no slips: the lines are of another form than the header.
-_MOST_BROKEN = 1_000_000
+_MOST_BROKEN = 400_000
+#: Of a larger file than this, only every eighth piece is looked at for lines of another form.
+_SMALL, _EVERY = 1 << 26, 8
 #: Each reading frees at least every other line swallowed by a quote; more than this is no text.
 _MOST_READINGS = 24
 
@@ -69,7 +72,9 @@ def open_delimited(
     prefix = dialect.delimiter * len(headers)
     stored = scratch / f"{name}.parquet"
     for number in range(_MOST_READINGS):
+        _refuse_another_form(readable, shown, headers, dialect)
         _read(connection, readable, name, stored, headers, dialect)
+        _refuse_too_many(connection, shown, name)
         swallowing = _swallowing_lines(connection, name)
         if not swallowing:
             break
@@ -110,6 +115,29 @@ def _read(
     connection.execute(f"CREATE TEMP VIEW {name}_read AS FROM read_parquet({path_literal(stored)})")
 
 
+def _refuse_another_form(path: Path, shown: str, headers: Sequence[str], dialect: Dialect) -> None:
+    """Refuse a file of which very many lines are broken before it is read: each of them takes kilobytes of memory."""
+    n_between, mark = len(headers) - 1, dialect.delimiter.encode()
+    step = 1 if path.stat().st_size <= _SMALL else _EVERY
+    n_astray = 0
+    for chunk in islice(chunks(path), None, None, step):
+        n_feeds = chunk.count(b"\n")
+        n_astray += min(n_feeds, abs(chunk.count(mark) - n_feeds * n_between))
+    if n_astray * step < _MOST_BROKEN:
+        return
+    # Line ends and delimiters within values look the same so far.
+    n_broken = 0
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        records = csv.reader(file, delimiter=dialect.delimiter, quotechar=dialect.quote)
+        try:
+            for row, record in enumerate(records, start=1):
+                n_broken += bool(record) and len(record) != len(headers)
+                if n_broken >= _MOST_BROKEN:
+                    raise DataError("broken_stretch", path=shown, n_lines=n_broken, row=row)
+        except csv.Error:  # a quote that is not closed, most likely: it will be held back
+            return
+
+
 def _read_to_the_end(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
@@ -122,11 +150,19 @@ def _read_to_the_end(
     """Read a file again where broken lines kept it from being read to its end; refuse it where nothing helps."""
     for block in (*_BLOCKS[1:], None):
         n_broken, last_row, is_whole = _account(connection, path, name, headers)
-        if is_whole and n_broken < _MOST_BROKEN:
+        if is_whole:
             return
-        if block is None or n_broken >= _MOST_BROKEN:
+        if block is None:
             raise DataError("broken_stretch", path=shown, n_lines=n_broken, row=last_row)
         _read(connection, path, name, stored, headers, dialect, block)
+        _refuse_too_many(connection, shown, name)
+
+
+def _refuse_too_many(connection: duckdb.DuckDBPyConnection, shown: str, name: str) -> None:
+    found = connection.execute(f"SELECT count(*), max(line) FROM {name}_errors").fetchone()
+    assert found is not None  # aggregates always return a row
+    if found[0] >= _MOST_BROKEN:
+        raise DataError("broken_stretch", path=shown, n_lines=found[0], row=found[1])
 
 
 def _account(

@@ -21,9 +21,9 @@ import click
 
 from kehu_analysis import labels
 from kehu_analysis.data import check_dataset, default_cache, open_dataset
-from kehu_analysis.data.progress import ReadingBar
 from kehu_analysis.errors import DataError, KehuError, RunError, UsageError
 from kehu_analysis.intake.account import account_lines, argument, next_steps, printable, quarters_words
+from kehu_analysis.report.reading import ReadingBar
 
 _INTERRUPTED = 128 + signal.SIGINT
 

@@ -13,7 +13,7 @@ import nbformat
 from tqdm import tqdm
 
 from kehu_analysis import labels
-from kehu_analysis.data.progress import ReadingBar
+from kehu_analysis.report.reading import ReadingBar
 
 
 class Progress:

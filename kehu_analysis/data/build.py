@@ -36,6 +36,30 @@ def build_tables(
 ) -> dict[str, Any]:
     """Write the canonical tables into ``folder`` and return the account of every row read.
 
+    Parameters
+    ----------
+    files
+        Table of the contract -> its files; with ``transactions``.
+    root
+        The dataset's folder, or its one file: files are named to readers as seen from there.
+    settings
+        What ``dataset.toml`` says.
+    folder
+        An empty folder for the tables.
+    scratch
+        A folder for rewritten copies, which the caller takes away.
+    today
+        Day of the check in the dataset's time zone; a sale of a later day is rejected.
+    watch
+        Told how far each table is.
+
+    Returns
+    -------
+    dict
+        ``tables``: files, columns and the four classes of lines of each table; ``failures``: one dict a row of
+        :meth:`kehu_analysis.data.Dataset.failures`; ``log``: what the accepted transactions hold as a whole;
+        ``depends_on_today``: whether the same files may be judged otherwise on another day.
+
     Raises
     ------
     DataError
@@ -202,5 +226,5 @@ def purchase_days_sql() -> str:
 
 
 def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    """Write the rows of a query to a Parquet file."""
+    """Write the rows of a query to a Parquet file; one that is there already is replaced."""
     connection.execute(f"COPY ({query}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)")

@@ -44,7 +44,28 @@ def write_log_days(connection: duckdb.DuckDBPyConnection, columns: Sequence[Colu
 def log_facts(
     connection: duckdb.DuckDBPyConnection, folder: Path, settings: DatasetSettings, today: date
 ) -> tuple[dict[str, Any], bool, list[dict[str, Any]]]:
-    """Return what the log holds as a whole, whether that depends on the day of the check, and doubts about it."""
+    """Return what the log holds as a whole, whether that depends on the day of the check, and doubts about it.
+
+    Parameters
+    ----------
+    connection
+        Any; nothing is made in it.
+    folder
+        Holds ``transactions.parquet``, ``purchase_days.parquet`` and ``log_days.parquet``.
+    settings
+        What ``dataset.toml`` says: the time zone, and the day until which the log is complete, if it says so.
+    today
+        Day of the check in the dataset's time zone.
+
+    Returns
+    -------
+    dict
+        Counts of lines, customers and purchase days, amounts (currency, as texts, exact), dates as ISO texts.
+    bool
+        Whether the log would be taken for complete beyond ``today``.
+    list of dict
+        The doubts, each a row of :meth:`kehu_analysis.data.Dataset.failures`.
+    """
     lines, purchase_days, days = (
         f"read_parquet({path_literal(folder / f'{name}.parquet')})"
         for name in ("transactions", "purchase_days", "log_days")

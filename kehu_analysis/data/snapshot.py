@@ -61,6 +61,24 @@ def source_files(root: Path, settings: DatasetSettings) -> dict[str, list[Path]]
 def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Path, progress: Progress) -> Path:
     """Return the folder of the dataset's snapshot, building it where the sources are new or have changed.
 
+    Parameters
+    ----------
+    root
+        The dataset's folder, or its one file; it is only read.
+    name
+        Name of the dataset, with which that of the snapshot's folder begins.
+    settings
+        What ``dataset.toml`` says.
+    cache
+        The folder that holds snapshots; made where it does not exist.
+    progress
+        Told of every step and the share of it that is done, from 0 to 1.
+
+    Returns
+    -------
+    Path
+        The folder with the tables as Parquet and the account of every row. It is there whole or not at all.
+
     Raises
     ------
     DataError

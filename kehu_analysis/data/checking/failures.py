@@ -24,6 +24,24 @@ def write_rejected(
 
     ``rejected_<table>.parquet`` has table, file, row, column, value, reason; ``rejected_rows_<table>.parquet`` has
     the source's columns as texts, then ``_file``, ``_row``, ``_column``, ``_reason``.
+
+    Parameters
+    ----------
+    connection
+        Where :func:`~kehu_analysis.data.checking.validate.classify` has made ``<table>_rows``.
+    table
+        The table of the contract.
+    parts
+        Its files, as they were classified.
+    settings
+        What ``dataset.toml`` says of the table.
+    folder
+        Where the two files go.
+
+    Returns
+    -------
+    list of dict
+        One for each file, column and reason, under the names of :data:`FAILURE_COLUMNS`; all of severity ``error``.
     """
     name = table.name
     connection.execute(
@@ -72,7 +90,26 @@ def doubts_of_values(
     columns: Sequence[Column],
     settings: TableSettings,
 ) -> list[dict[str, Any]]:
-    """Return what was doubtful in the values of rows that were kept."""
+    """Return what was doubtful in the values of rows that were kept.
+
+    Parameters
+    ----------
+    connection
+        Where :func:`~kehu_analysis.data.checking.validate.classify` has made ``<table>_rows``.
+    table
+        The table of the contract.
+    parts
+        Its files, as they were classified.
+    columns
+        What ``classify`` returned; at least one of them can have a warning.
+    settings
+        What ``dataset.toml`` says of the table.
+
+    Returns
+    -------
+    list of dict
+        One for each file, column and reason, under the names of :data:`FAILURE_COLUMNS`; all of severity ``warning``.
+    """
     warned = [column for column in columns if has_warning(column)]
     # All columns in one reading of the rows.
     cases = ", ".join(f"{{'c': {quoted(c.name)}, 'reason': {warning(c)}}}" for c in warned)
@@ -96,7 +133,25 @@ def doubts_of_values(
 def cross_failures(
     connection: duckdb.DuckDBPyConnection, folder: Path, names: Sequence[str], log: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return what does not fit between tables: ids that are nowhere, days before the opening or after the end."""
+    """Return what does not fit between tables: ids that are nowhere, days before the opening or after the end.
+
+    Parameters
+    ----------
+    connection
+        Where :func:`~kehu_analysis.data.checking.validate.classify` has made ``<table>_rows`` of each table.
+    folder
+        Holds the accepted rows of each table as ``<table>.parquet``.
+    names
+        The tables that the dataset has.
+    log
+        What :func:`~kehu_analysis.data.log_facts.log_facts` says of the log; of it ``complete_until`` is needed.
+
+    Returns
+    -------
+    list of dict
+        One for each table, file, column and reason, under the names of :data:`FAILURE_COLUMNS`; all of severity
+        ``warning``: the rows stay.
+    """
     found = []
     for name in names:
         present = {row[0] for row in connection.execute(f"DESCRIBE {name}_rows").fetchall()}

@@ -98,6 +98,12 @@ def check_agreement(table: Table, opened: Sequence[tuple[OpenedFile, ColumnMappi
 
 
 def listed(headers: Sequence[str]) -> str:
-    """Return headers as one text of bearable length: the first line of a file that is no table may be anything."""
+    """Return headers as one text of bearable length: the first line of a file that is no table may be anything.
+
+    Examples
+    --------
+    >>> listed(["customer_id", "date"]), len(listed(["x" * 5000] * 100)) < 3000
+    ('customer_id, date', True)
+    """
     shown = [shortened(header, _LONGEST_HEADER) for header in headers]
     return ", ".join(shown[:_MOST_HEADERS] + ["…"] * (len(shown) > _MOST_HEADERS))

@@ -29,17 +29,37 @@ class Style:
 
 
 def given(column: Column) -> str:
-    """Return the name of the flag that says whether a column's value was given, be it readable or not."""
+    """Return the name of the flag that says whether a column's value was given, be it readable or not.
+
+    Examples
+    --------
+    >>> given(Column("amount", "money"))
+    '"given_amount"'
+    """
     return identifier(f"given_{column.name}")
 
 
 def is_always_readable(column: Column) -> bool:
-    """Tell whether every text is a value of the column: one that is missing was not given."""
+    """Tell whether every text is a value of the column: one that is missing was not given.
+
+    Examples
+    --------
+    >>> is_always_readable(Column("name", "text")), is_always_readable(Column("amount", "money"))
+    (True, False)
+    """
     return column.kind in ("id", "text")
 
 
 def clean_text(header: str) -> str:
-    """Return the text of a file's column without the blanks around it; NULL where nothing is left."""
+    """Return the text of a file's column without the blanks around it; NULL where nothing is left.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('  A 1'), ('B'), (chr(9))) AS rows (code)"
+    >>> duckdb.sql(f"SELECT {clean_text('code')} FROM {rows}").fetchall()
+    [('A 1',), ('B',), (None,)]
+    """
     return _without_blanks(f"CAST({identifier(header)} AS VARCHAR)")
 
 
@@ -50,7 +70,34 @@ def _without_blanks(text: str) -> str:
 
 
 def column_value(column: Column, header: str, sql_type: str, timezone: str, style: Style) -> str:
-    """Return the value of a file's column as the column's type; NULL where it cannot be read."""
+    """Return the value of a file's column as the column's type; NULL where it cannot be read.
+
+    Parameters
+    ----------
+    column
+        The column of the contract.
+    header
+        Its header in the file.
+    sql_type
+        Type of the file's column: ``"VARCHAR"``, or what a Parquet file declares.
+    timezone
+        The dataset's time zone: a stamp with an offset is converted to it before its day is taken.
+    style
+        How the file writes dates and numbers.
+
+    Returns
+    -------
+    str
+        An SQL expression over the file's row, of the type ``column.sql_type``.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> amount = column_value(Column("amount", "money"), "total", "VARCHAR", "Asia/Shanghai", Style())
+    >>> rows = "(VALUES ('￥1,234.50'), ('(3.00)'), ('none')) AS rows (total)"
+    >>> [str(value) for (value,) in duckdb.sql(f"SELECT {amount} FROM {rows}").fetchall()]
+    ['1234.5000', '-3.0000', 'None']
+    """
     name = identifier(header)
     if column.kind == "date" and sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"):
         return f"CAST({name} AS DATE)"
@@ -162,13 +209,44 @@ def _rearranged(text: str, pattern: str, order: str) -> str:
 
 
 def within_calendar(column: Column) -> str:
-    """Return a date as it stands; NULL for a day that a calendar of four-digit years lacks."""
+    """Return a date as it stands; NULL for a day that a calendar of four-digit years lacks.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES (DATE '2026-01-05'), (DATE '12026-01-05')) AS rows (date)"
+    >>> [str(day) for (day,) in duckdb.sql(f"SELECT {within_calendar(Column('date', 'date'))} FROM {rows}").fetchall()]
+    ['2026-01-05', 'None']
+    """
     day = identifier(column.name)
     return f"CASE WHEN {day} BETWEEN DATE '0001-01-02' AND DATE '9999-12-31' THEN {day} END AS {day}"
 
 
 def product(quantity: str, unit_price: str, sql_types: tuple[str, str], style: Style) -> str:
-    """Return the amount as the product of two columns of a file, exact to four decimals."""
+    """Return the amount as the product of two columns of a file, exact to four decimals.
+
+    Parameters
+    ----------
+    quantity, unit_price
+        Their headers in the file.
+    sql_types
+        The types of the two in the file.
+    style
+        How the file writes numbers.
+
+    Returns
+    -------
+    str
+        An SQL expression over the file's row, in the dataset's currency; NULL where a factor cannot be read.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('3', '1,000.25'), ('-2', '5'), ('x', '5')) AS rows (n, price)"
+    >>> amount = product("n", "price", ("VARCHAR", "VARCHAR"), Style())
+    >>> [str(value) for (value,) in duckdb.sql(f"SELECT {amount} FROM {rows}").fetchall()]
+    ['3000.7500', '-10.0000', 'None']
+    """
     factors = []
     for header, sql_type in zip((quantity, unit_price), sql_types, strict=True):
         as_decimal = f"TRY_CAST({identifier(header)} AS DECIMAL(18, 6))"
@@ -177,7 +255,13 @@ def product(quantity: str, unit_price: str, sql_types: tuple[str, str], style: S
 
 
 def fault(column: Column, last_valid_day: str, *, may_be_missing: bool) -> str:
-    """Return the code of what is wrong with a column's value; NULL where nothing is."""
+    """Return the code of what is wrong with a column's value; NULL where nothing is.
+
+    Examples
+    --------
+    >>> print(fault(Column("amount", "money"), "2026-09-30", may_be_missing=True))
+    CASE WHEN "amount" IS NULL AND "given_amount" THEN 'not_money' END
+    """
     value, is_given = identifier(column.name), given(column)
     checks = [] if may_be_missing else [f"WHEN NOT {is_given} THEN 'missing'"]
     if is_always_readable(column):
@@ -198,7 +282,17 @@ def fault(column: Column, last_valid_day: str, *, may_be_missing: bool) -> str:
 
 
 def doubt(column: Column) -> str | None:
-    """Return the code of what is doubtful in a value that can be read; None where nothing can be."""
+    """Return the code of what is doubtful in a value that can be read; None where nothing can be.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> code = doubt(Column("customer_id", "id"))
+    >>> duckdb.sql(f"SELECT {code} FROM (VALUES ('6.22848E+17'), ('C+1')) AS rows (customer_id)").fetchall()
+    [('rounded_id',), (None,)]
+    >>> doubt(Column("amount", "money")) is None
+    True
+    """
     if column.kind != "id":
         return None
     value = identifier(column.name)
@@ -206,7 +300,16 @@ def doubt(column: Column) -> str | None:
 
 
 def matches(rule: Filter) -> str:
-    """Return the condition of a filter: texts are compared with texts, numbers with numbers."""
+    """Return the condition of a filter: texts are compared with texts, numbers with numbers.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> postage = Filter(column="code", operator="is_one_of", value=["POST", 7], reason="postage")
+    >>> rows = "(VALUES ('POST '), ('7.0'), ('POSTER'), (NULL)) AS rows (code)"
+    >>> duckdb.sql(f"SELECT code FROM {rows} WHERE {matches(postage)}").fetchall()
+    [('POST ',), ('7.0',)]
+    """
     text = f"coalesce({clean_text(rule.column)}, '')"
     number = f"TRY_CAST({text} AS DOUBLE)"
     if rule.operator in ("less_than", "greater_than"):

@@ -69,6 +69,22 @@ def find_styles(
 
     A file whose values can all be read in both ways is read like the table's other files.
 
+    Parameters
+    ----------
+    connection
+        Where the files are relations.
+    table
+        The table of the contract.
+    opened
+        Its files, each with its columns.
+    settings
+        What ``dataset.toml`` says of the table.
+
+    Returns
+    -------
+    list of Style
+        One a file, in the order of ``opened``.
+
     Raises
     ------
     DataError

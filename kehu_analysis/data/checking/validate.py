@@ -56,9 +56,31 @@ def classify(
 ) -> list[Column]:
     """Make ``<table>_rows``: every row with its values, ``line_class``, ``reason``, ``fault_column``.
 
-    Returns the columns that at least one file has. An optional column whose value cannot be read becomes missing, and
-    ``warning_<column>`` says why; the row itself stays. Raw texts are not carried along: :func:`given_texts` looks up
-    the few that are needed.
+    An optional column whose value cannot be read becomes missing, and ``warning_<column>`` says why; the row itself
+    stays. Raw texts are not carried along: :func:`given_texts` looks up the few that are needed. ``<table>_census``
+    has lines, amount and doubtful values by customer, class and reason.
+
+    Parameters
+    ----------
+    connection
+        Where the files are relations, and where these two are made.
+    table
+        The table of the contract.
+    parts
+        Its files.
+    settings
+        What ``dataset.toml`` says of the table.
+    timezone
+        The dataset's time zone: a stamp with an offset is converted to it before its day is taken.
+    last_valid_day
+        ISO date; in columns that look back, a later day is a fault.
+    scratch
+        A folder for the rows, where they are kept.
+
+    Returns
+    -------
+    list of Column
+        The columns that are required, then the others that at least one file has.
 
     Raises
     ------
@@ -216,7 +238,21 @@ def _with_mended(query: str, mending: Sequence[Part], others: Sequence[str]) -> 
 def given_texts(parts: Sequence[Part], wanted: str, key: Sequence[str], settings: TableSettings) -> str:
     """Return the query for the texts that stood at some places: file, row, fault_column, fault_value.
 
-    ``wanted`` is a relation with file, row, fault_column; a repeated key shows all its columns.
+    Parameters
+    ----------
+    parts
+        The table's files.
+    wanted
+        A relation with file, row, fault_column.
+    key
+        The table's key: where it is repeated, all its columns are shown.
+    settings
+        What ``dataset.toml`` says of the table; a computed amount shows its two factors.
+
+    Returns
+    -------
+    str
+        A query; of a broken line it gives the line.
     """
     found = []
     for part in parts:
@@ -244,10 +280,22 @@ def given_texts(parts: Sequence[Part], wanted: str, key: Sequence[str], settings
 
 
 def has_warning(column: Column) -> bool:
-    """Tell whether a doubtful value of the column is kept with a warning."""
+    """Tell whether a doubtful value of the column is kept with a warning.
+
+    Examples
+    --------
+    >>> has_warning(Column("city", "text")), has_warning(Column("amount", "money", required=True))
+    (True, False)
+    """
     return not column.required or doubt(column) is not None
 
 
 def warning(column: Column) -> str:
-    """Return the name of the column that says what is doubtful about a value."""
+    """Return the name of the column that says what is doubtful about a value.
+
+    Examples
+    --------
+    >>> warning(Column("city", "text"))
+    '"warning_city"'
+    """
     return identifier(f"warning_{column.name}")

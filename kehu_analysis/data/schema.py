@@ -63,7 +63,13 @@ class Table:
         return tuple(column.name for column in self.columns if column.required)
 
     def is_called(self, name: str) -> bool:
-        """Tell whether a file or sheet of this name is the table, or a part of it (``transactions-2026``)."""
+        """Tell whether a file or sheet of this name is the table, or a part of it (``transactions-2026``).
+
+        Examples
+        --------
+        >>> [contract()["transactions"].is_called(name) for name in ("销售明细", "Transactions-2026-01", "customers")]
+        [True, True, False]
+        """
         name = unicodedata.normalize("NFKC", name).strip().lower()
         return any(name == own or name.startswith((f"{own}-", f"{own}_2")) for own in (self.name, *self.names))
 
@@ -145,22 +151,46 @@ def _tuple(value: Any) -> Any:
 
 
 def flag_words(value: bool) -> tuple[str, ...]:
-    """Return the texts that mean yes (or no) in a yes-or-no column."""
+    """Return the texts that mean yes (or no) in a yes-or-no column.
+
+    Examples
+    --------
+    >>> "是" in flag_words(True), "no" in flag_words(False)
+    (True, True)
+    """
     return tuple(str(word) for word in _file()["_flags"]["true" if value else "false"])
 
 
 def date_formats(kind: str) -> tuple[str, ...]:
-    """Return the formats, besides ISO 8601, in which a ``date`` or a ``month`` may be written."""
+    """Return the formats, besides ISO 8601, in which a ``date`` or a ``month`` may be written.
+
+    Examples
+    --------
+    >>> "%Y%m" in date_formats("month")
+    True
+    """
     return tuple(_file()["_dates"][kind])
 
 
 @cache
 def pattern_of(group: str, form: str) -> str:
-    """Return a pattern, or a list of characters, by which values are recognised that people wrote."""
+    """Return a pattern, or a list of characters, by which values are recognised that people wrote.
+
+    Examples
+    --------
+    >>> bool(re.search(pattern_of("date", "year_last"), "31/12/2026"))
+    True
+    """
     return str(_file()[f"_{group}"][form])
 
 
 def clues(name: str) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the pieces of a header that speak for a column, and those that speak against it."""
+    """Return the pieces of a header that speak for a column, and those that speak against it.
+
+    Examples
+    --------
+    >>> clues("no_such_column")
+    ((), ())
+    """
     found = _file()["_clues"].get(name, {})
     return found.get("hints", ()), found.get("against", ())

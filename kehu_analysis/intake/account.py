@@ -80,7 +80,13 @@ def class_words(line_class: str, reason: str, lang: str) -> str:
 
 
 def reason_words(code: str, lang: str) -> str:
-    """Return a reason in words; that of a dataset's own filter as it was written."""
+    """Return a reason in words; that of a dataset's own filter as it was written.
+
+    Examples
+    --------
+    >>> reason_words("not_date", "en"), reason_words("postage lines", "en")
+    ('not a date', 'postage lines')
+    """
     return labels.format_value(code, "code", lang)
 
 
@@ -150,7 +156,14 @@ def is_mended(dataset: Dataset, files: pd.Series[str]) -> pd.Series[bool]:
 
 
 def mended_name(dataset: Dataset, table: str) -> str:
-    """Return a name for the workbook of a table's mended rows that no earlier one has."""
+    """Return a name for the workbook of a table's mended rows that no earlier one has.
+
+    Examples
+    --------
+    >>> from kehu_analysis.data import check_dataset
+    >>> mended_name(check_dataset("data/cdnow"), "transactions")
+    'transactions-mended.xlsx'
+    """
     taken = set(dataset.account["tables"][table]["files"])
     names = (f"{table}-mended{ending}.xlsx" for ending in ("", *(f"-{number}" for number in range(2, len(taken) + 3))))
     return next(name for name in names if name not in taken)
@@ -192,7 +205,13 @@ def argument(path: Path) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text that steers neither a terminal nor the direction of writing."""
+    """Return a text that steers neither a terminal nor the direction of writing.
+
+    Examples
+    --------
+    >>> printable("red" + chr(27) + "[31m") == "red" + chr(0xFFFD) + "[31m"
+    True
+    """
     return "".join(
         letter if letter == "\n" or not unicodedata.category(letter).startswith("C") else "\ufffd" for letter in text
     )

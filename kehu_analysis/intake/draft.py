@@ -87,6 +87,17 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
 def write_draft(proposals: Proposals, folder: Path, data: Path, lang: str) -> Path:
     """Write the draft whole, and return where; an earlier one that was edited stays, and this gets a number.
 
+    Parameters
+    ----------
+    proposals
+        What is to be written.
+    folder
+        Where to; made where it does not exist.
+    data
+        The folder or file that was checked.
+    lang
+        ``"zh"`` or ``"en"``: language of the explanations.
+
     Raises
     ------
     RunError

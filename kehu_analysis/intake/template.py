@@ -95,7 +95,13 @@ def write_templates(folder: Path, *, lang: str) -> list[Path]:
 
 
 def sheet_name(table: Table, lang: str) -> str:
-    """Return what the sheet to fill is called; a sheet is recognised as its table by this name, too."""
+    """Return what the sheet to fill is called; a sheet is recognised as its table by this name, too.
+
+    Examples
+    --------
+    >>> sheet_name(contract()["customers"], "en"), sheet_name(contract()["customers"], "zh")
+    ('customers', '客户')
+    """
     return labels.label(f"table.{table.name}", lang) if lang == "zh" else table.name
 
 
@@ -142,7 +148,13 @@ def allowed(column: Column, lang: str) -> str:
 
 
 def example(table: Table, column: Column, lang: str) -> str:
-    """Return a value that a column would take, as it would be typed."""
+    """Return a value that a column would take, as it would be typed.
+
+    Examples
+    --------
+    >>> example(contract()["transactions"], contract()["transactions"].column("date"), "en")
+    '2026-09-30'
+    """
     code = f"example.{table.name}.{column.name}"
     if labels.has(code):
         return labels.label(code, lang)

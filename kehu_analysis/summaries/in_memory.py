@@ -34,6 +34,15 @@ def history_of_frame(
     squared
         Whether the sums of squared logs are wanted too.
 
+    Returns
+    -------
+    dict
+        Name of a column -> array; one value a customer with a purchase up to ``as_of``, in order of ``customer_key``.
+    Series
+        The ids of all customers of the frame as texts; that of a customer stands at the place of its key.
+    int
+        The last day counted (days since 1970-01-01).
+
     Raises
     ------
     DataError

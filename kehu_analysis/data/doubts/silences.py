@@ -124,7 +124,13 @@ def _nearly_silent(lines: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def runs_of(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return where each run of marked days begins, and the place after its end."""
+    """Return where each run of marked days begins, and the place after its end.
+
+    Examples
+    --------
+    >>> runs_of(np.array([False, True, True, False, True]))
+    [(1, 3), (4, 5)]
+    """
     edges = np.flatnonzero(np.diff(np.r_[False, marked, False].astype(np.int8)))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 

@@ -60,6 +60,22 @@ def attribute(
     """Return the tables of a dataset with the beginning of their files.
 
     Files that cannot be read, and tables whose settings name none, are passed over.
+
+    Parameters
+    ----------
+    connection
+        Where the beginnings of the files are made relations.
+    root
+        The dataset's folder, or its one file; it is only read.
+    settings
+        What ``dataset.toml`` says.
+    scratch
+        A folder for copies of the beginnings.
+
+    Returns
+    -------
+    list of Attributed
+        In the order of the contract; a table that no file holds or looks like is not among them.
     """
     found: list[Attributed] = []
     known: set[Path] = set()

@@ -159,7 +159,17 @@ class Values:
 
 
 def look_at(connection: duckdb.DuckDBPyConnection, files: Sequence[OpenedFile], header: str, timezone: str) -> Values:
-    """Count what stands below a header, each value read as the check itself would read it."""
+    """Count what stands below a header, each value read as the check itself would read it.
+
+    Parameters
+    ----------
+    connection, files
+        Files with this header, and where they are relations.
+    header
+        The header.
+    timezone
+        The dataset's time zone: a stamp with an offset is converted to it before its day is taken.
+    """
     texts = " UNION ALL ".join(
         f"SELECT {clean_text(header)} AS text, {number} AS file, {ROW} AS row FROM {file.relation}"
         for number, file in enumerate(files)
@@ -215,7 +225,19 @@ def count_readable(
     values: Values,
     timezone: str,
 ) -> int:
-    """Return how many of the values below a header can be read as a column's."""
+    """Return how many of the values below a header can be read as a column's.
+
+    Parameters
+    ----------
+    connection, files
+        Files with this header, and where they are relations.
+    header, column
+        The header, and the column of the contract that it could be.
+    values
+        What :func:`look_at` counted below the header.
+    timezone
+        The dataset's time zone.
+    """
     if column.kind == "date":
         return values.n_dates
     if column.kind in ("money", "number"):
@@ -234,7 +256,17 @@ def count_readable(
 
 
 def judged(header: str, column: Column, values: Values, n_readable: int, named: str = "") -> Candidate:
-    """Return what speaks for a header being a column."""
+    """Return what speaks for a header being a column.
+
+    Parameters
+    ----------
+    header, column
+        The header, and the column of the contract that it could be.
+    values, n_readable
+        What :func:`look_at` and :func:`count_readable` counted below the header.
+    named
+        A header that the settings name for the column and that the file lacks; else empty.
+    """
     given = values.n_given
     # Of a required column a missing value costs the row; without a customer it is only set apart.
     asked = max(1.0, given, 0.9 * values.n_rows if column.required and column.kind != "id" else 0)
@@ -289,6 +321,13 @@ def repeats_over_days(
     """Return the share of the values that stand on several lines which stand on several days; None without such.
 
     A customer comes back another day; all lines of an order have the same day.
+
+    Parameters
+    ----------
+    connection, files
+        Files with both headers, and where they are relations.
+    header, date_header
+        Header of the values, and that of their days.
     """
     rows = " UNION ALL ".join(
         f"SELECT {clean_text(header)} AS text, CAST({identifier(date_header)} AS VARCHAR) AS day FROM {file.relation}"

@@ -109,6 +109,24 @@ def propose_columns(
     """Find the columns of a table that are open, and rank the headers that could be each.
 
     A header is only proposed where every file has it, since a mapping holds for all files of a table.
+
+    Parameters
+    ----------
+    connection
+        Where the samples are relations.
+    table
+        The table of the contract.
+    samples
+        The beginning of each of its files; at least one.
+    settings
+        What ``dataset.toml`` says of the table.
+    timezone
+        The dataset's time zone.
+
+    Returns
+    -------
+    ProposedColumns
+        What is recognised, what is open, and which headers are left over.
     """
     files = [sample.file for sample in samples]
     shared = [header for header in files[0].headers if all(header in file.headers for file in files)]

@@ -158,7 +158,13 @@ def _matches(root: Path, pattern: str) -> list[Path]:
 
 
 def is_data_file(path: Path) -> bool:
-    """Tell whether a file is one that tables are read from, by its name."""
+    """Tell whether a file is one that tables are read from, by its name.
+
+    Examples
+    --------
+    >>> [is_data_file(Path(name)) for name in ("sales.csv.gz", "~$sales.xlsx", "notes.docx")]
+    [True, False, False]
+    """
     # Spreadsheets and file managers leave hidden companions of a file beside it.
     return path.name.lower().endswith(SUFFIXES) and not path.name.startswith((".", "~$"))
 
@@ -223,7 +229,15 @@ def open_file(
 
 
 def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str]], bool]:
-    """Return the test whether a row's cells are the header of a table: what the settings name, else what is known."""
+    """Return the test whether a row's cells are the header of a table: what the settings name, else what is known.
+
+    Examples
+    --------
+    >>> from kehu_analysis.data.schema import contract
+    >>> is_header = header_test(contract()["transactions"], TableSettings())
+    >>> is_header(["客户编号", "日期", "金额"]), is_header(["2026 年销售", "", ""])
+    (True, False)
+    """
     mapped = set(settings.columns.values())
 
     def is_header(cells: Sequence[str]) -> bool:

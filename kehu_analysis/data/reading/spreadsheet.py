@@ -41,7 +41,13 @@ class OpenedSheet:
 
 
 def is_workbook(path: Path) -> bool:
-    """Tell whether a file is an Excel workbook by its name."""
+    """Tell whether a file is an Excel workbook by its name.
+
+    Examples
+    --------
+    >>> is_workbook(Path("sales.XLSX")), is_workbook(Path("sales.csv"))
+    (True, False)
+    """
     return path.suffix.lower() in SUFFIXES
 
 
@@ -70,7 +76,13 @@ def first_rows(path: Path, shown: str, n_rows: int) -> dict[str, list[list[str |
 
 
 def table_of_sheet(name: str) -> str | None:
-    """Return the table whose name a sheet bears; None where it bears none."""
+    """Return the table whose name a sheet bears; None where it bears none.
+
+    Examples
+    --------
+    >>> table_of_sheet("客户资料"), table_of_sheet("Sheet1")
+    ('customers', None)
+    """
     return next((table.name for table in contract().values() if table.is_called(name)), None)
 
 
@@ -89,6 +101,30 @@ def open_sheets(
 
     Read are the sheets that are ``wanted``, else those called like the table, else all that have a known header and
     are not called like another table. Where there are none, the first sheet with a cell is.
+
+    Parameters
+    ----------
+    connection
+        Where the relations are made.
+    path
+        The workbook; it is only read.
+    shown
+        Its name for readers.
+    name
+        The beginning of the relations' names.
+    scratch
+        A folder for the sheets' rows, where they are kept.
+    table
+        The table of the contract.
+    wanted
+        The sheets that the settings name; may be empty.
+    is_header
+        Tells whether a row's cells are a known header: what stands above it is passed over.
+
+    Returns
+    -------
+    list of OpenedSheet, list of str
+        The sheets as relations of texts, and the names of the visible sheets that were passed over.
 
     Raises
     ------
@@ -203,7 +239,13 @@ def cell_text(cell: Any) -> str | None:
 
 
 def headers_of(row: Sequence[str | None]) -> list[str]:
-    """Return the cells of a row as headers of which no two are the same."""
+    """Return the cells of a row as headers of which no two are the same.
+
+    Examples
+    --------
+    >>> headers_of([" date ", None, "date"])
+    ['date', 'column 2', 'date (2)']
+    """
     return distinct([(cell or "").strip() for cell in row])
 
 

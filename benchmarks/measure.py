@@ -68,7 +68,7 @@ def run(
     results
         A folder; made if need be.
     python
-        The interpreter, by default this one.
+        The interpreter, by default this one; another one keeps its warnings to itself.
     packages
         A folder with packages that it gets besides its own.
     arguments
@@ -78,7 +78,10 @@ def run(
     call = [str(python or sys.executable), "-m", "benchmarks.measure", function, str(results), json.dumps(arguments)]
     # Caches of our own would spare work that is to be measured; spills go where the data are.
     with tempfile.TemporaryDirectory(prefix="kehu-bench-", dir=results) as scratch:
-        environment = {**os.environ, "KEHU_CACHE": scratch, "TMPDIR": scratch, "PYTHONWARNINGS": "ignore"}
+        environment = {**os.environ, "KEHU_CACHE": scratch, "TMPDIR": scratch}
+        if python is not None:
+            # What other packages warn of is not ours to mend; what this environment warns of is to be seen.
+            environment["PYTHONWARNINGS"] = "ignore"
         if packages is not None:
             environment["PYTHONPATH"] = str(packages)
         done = subprocess.run(call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)

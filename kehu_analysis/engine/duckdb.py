@@ -19,6 +19,7 @@ from kehu_analysis.engine.protocol import Parameter, Source
 
 #: What may hold a colon but is no parameter (literals, quoted names, comments, casts), or a parameter.
 _NAMED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::|(?<!\w):([a-z_]\w*)", re.DOTALL)
+_INTERRUPTED = "Query interrupted"
 _UNIX_DATE = "CREATE TEMP MACRO unix_date(day) AS (day - DATE '1970-01-01')"
 
 
@@ -97,6 +98,11 @@ class DuckDBEngine:
                             f"read_parquet({path_literal(source)}, hive_partitioning = false)"
                         )
                 yield connection
+            except RuntimeError as error:
+                # Ctrl-C while a statement runs comes out of DuckDB as an error without a type of its own.
+                if str(error) != _INTERRUPTED:
+                    raise
+                raise KeyboardInterrupt from error
             finally:
                 connection.close()
 

@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 import uuid
 
@@ -87,6 +89,15 @@ def test_more_than_fits_in_memory_is_spilled_and_the_folder_removed(spills):
 def test_the_spill_folder_goes_with_an_error_too(spills):
     with pytest.raises(duckdb.Error):
         rows("SELECT no_such_column FROM t")
+    assert list(spills.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a signal cannot be sent to oneself without ending")
+def test_ctrl_c_while_a_statement_runs_is_told_as_such(spills):
+    stop = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    stop.start()
+    with pytest.raises(KeyboardInterrupt):
+        rows("SELECT sum(sqrt(range)) AS s FROM range(5_000_000_000)")
     assert list(spills.iterdir()) == []
 
 

@@ -171,14 +171,20 @@ def read_settings(folder: Path) -> DatasetSettings:
     Raises
     ------
     DataError
-        The file is no TOML, or says something that the contract does not know (every fault is listed).
+        The file is no TOML in UTF-8, or is called ``dataset.toml.txt``, or says something that the contract does not
+        know (every fault is listed).
     """
     path = folder / FILE_NAME
     if not path.exists():
+        # Editors that hide the ends of names add one of their own; the settings would be passed over in silence.
+        if (misnamed := folder / f"{FILE_NAME}.txt").is_file():
+            raise DataError("settings_misnamed", path=misnamed, name=FILE_NAME)
         return DatasetSettings()
     try:
         return DatasetSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError("settings_not_utf8", path=path) from error
+    except tomllib.TOMLDecodeError as error:
         raise DataError("settings_not_toml", path=path, reason=error) from error
     except OSError as error:
         raise DataError("unreadable_file", path=path, reason=reason_of(error)) from error

@@ -80,12 +80,28 @@ def test_all_faults_at_once(folder):
     assert [word in str(error.value) for word in ("curency", "timezone", "fiscal_year_start")] == [True] * 3
 
 
-@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe\x00", "name = 客户".encode()])
-def test_what_is_no_toml(folder, content):
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"name = ", "settings_not_toml"),
+        ("name = 客户".encode(), "settings_not_toml"),
+        ('name = "客户"'.encode("gb18030"), "settings_not_utf8"),
+        ('name = "客户"'.encode("utf-16"), "settings_not_utf8"),
+    ],
+)
+def test_what_is_no_toml(folder, content, code):
     (folder / "dataset.toml").write_bytes(content)
     with pytest.raises(DataError) as error:
         read_settings(folder)
-    assert error.value.code == "settings_not_toml"
+    assert error.value.code == code
+
+
+def test_settings_under_the_name_that_an_editor_gave_them_are_not_passed_over(folder):
+    (folder / "dataset.toml.txt").write_text('currency = "EUR"')
+    with pytest.raises(DataError, match=r"dataset\.toml\.txt is not read"):
+        read_settings(folder)
+    (folder / "dataset.toml").write_text('currency = "USD"')
+    assert read_settings(folder).currency == "USD"
 
 
 def test_a_folder_in_its_place_is_not_passed_over(folder):

@@ -52,6 +52,16 @@ def test_mended_rows_replace_those_they_came_from(folder, broken):
     assert mended.account["tables"]["transactions"]["unused_headers"] == []
 
 
+def test_what_was_wrong_need_not_be_kept(folder, broken):
+    rows = broken.rejected_rows().iloc[:2].assign(日期="2026-01-06", 金额="2")
+    rows.drop(columns=["_column", "_reason", "_line"]).to_csv(folder / "transactions-mended.csv", index=False)
+    assert lines(check_dataset(folder)) == {
+        ("accepted", ""): 4,
+        ("filtered", "mended"): 2,
+        ("rejected", "broken_line"): 1,
+    }
+
+
 def test_a_row_that_is_still_wrong_counts_once(folder, broken):
     mended = mend(folder, broken, 日期=["nie", "2026-01-07", "2026-01-08"], 金额=["2", "3", "x"])
     assert lines(mended) == {

@@ -77,7 +77,7 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
         raise DataError(
             "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present
         )
-    mends = {*PLACE_HEADERS, *FAULT_HEADERS} <= set(opened.headers)
+    mends = set(PLACE_HEADERS) <= set(opened.headers)
     used = {*headers.values(), *named.values(), *((*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER) if mends else ())}
     return ColumnMapping(headers, tuple(header for header in opened.headers if header not in used), mends)
 

@@ -193,8 +193,10 @@ def _rows_of_text(content: bytes, encoding: str, delimiter: str) -> list[dict[st
         return None
     if not records or len(records[0]) < 2 or not _is_header(records[0]):
         return None
-    header = records[0]
-    return [dict(zip(header, record, strict=True)) if len(record) == len(header) else {} for record in records[1:]]
+    header, *body = records
+    # Many exports end each row with a delimiter.
+    body = [row[:-1] if len(row) == len(header) + 1 and not row[-1] else row for row in body]
+    return [dict(zip(header, row, strict=True)) if len(row) == len(header) else {} for row in body]
 
 
 def _rows_of_parquet(content: bytes) -> list[dict[str, str]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -65,8 +66,9 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
     Equal inputs give equal bytes. What Excel cannot hold is cut, and the first sheet says so.
     """
     path.open("wb").close()  # a place that cannot be written is noticed before the work, not after
+    packed = io.BytesIO()  # a full disk is told by an OSError, not by the packer in its own way
     book = xlsxwriter.Workbook(
-        str(path),
+        packed,
         {
             "constant_memory": True,  # half a million rows must not live in memory
             "strings_to_formulas": False,
@@ -94,6 +96,7 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
         _write_rows(book.add_worksheet(table), styles, rows, contract()[table], headers, lang)
     _write_introduction(introduction, styles, names, list(dict.fromkeys([*remarks, *_again(dataset, lang)])), lang)
     book.close()
+    path.write_bytes(packed.getbuffer())
 
 
 def _write_introduction(

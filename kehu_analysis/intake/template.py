@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -180,13 +181,15 @@ def _choices(column: Column, lang: str) -> list[str]:
 
 
 def _write_template(table: Table, path: Path, lang: str) -> None:
-    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+    packed = io.BytesIO()  # a full disk is told by an OSError, not by the packer in its own way
+    book = xlsxwriter.Workbook(packed, {"strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": labels.label(f"table.{table.name}", lang), "created": _CREATED})
     styles = {name: book.add_format(style) for name, style in _STYLES.items()}
     listed = fields(table, lang)
     _write_sheet(book, styles, table, listed, lang)
     _write_explanations(book, styles, table, listed, lang)
     book.close()
+    path.write_bytes(packed.getbuffer())
 
 
 def _write_sheet(book: Any, styles: Mapping[str, Any], table: Table, listed: Sequence[Field], lang: str) -> None:

@@ -126,3 +126,9 @@ def test_more_columns_than_a_sheet_holds(dirty: Dataset, monkeypatch, tmp_path: 
 def test_equal_bytes(dirty: Dataset, written: Path, tmp_path: Path) -> None:
     write_rejected(dirty, tmp_path / "again.xlsx", lang="en")
     assert (tmp_path / "again.xlsx").read_bytes() == written.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_is_told_by_the_system_s_error(dirty: Dataset) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        write_rejected(dirty, Path("/dev/full"), lang="zh")

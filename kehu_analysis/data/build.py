@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from kehu_analysis.data.checking.failures import cross_failures, doubts_of_values, write_rejected
+from kehu_analysis.data.checking.failures import cross_failures, doubts_of_values, failure, write_rejected
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
 from kehu_analysis.data.checking.styles import find_styles
 from kehu_analysis.data.checking.validate import Part, classify
@@ -122,7 +122,7 @@ def _build_table(
         raise DataError("header_only", table=table.name, files=", ".join(shown))
     if not lines:
         # A blank template beside a filled one is no fault.
-        return None, [_empty_table(table, shown)]
+        return None, [failure(table.name, "empty_table", file=", ".join(shown))]
     with watch(connection, table.name, "store"):
         _store(connection, table, columns, folder, len(parts))
     if table.name == "transactions":
@@ -134,7 +134,7 @@ def _build_table(
     failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)
     return {
-        "files": shown,
+        "files": list(dict.fromkeys(part.file.shown for part in parts)),
         "sheets_passed_over": passed_over,
         "mended": [part.file.shown for part in parts if part.mapping.mends],
         "columns": {
@@ -145,20 +145,6 @@ def _build_table(
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "lines": lines,
     }, failures
-
-
-def _empty_table(table: Table, shown: Sequence[str]) -> dict[str, Any]:
-    return {
-        "severity": "warning",
-        "table": table.name,
-        "file": ", ".join(shown),
-        "column": "",
-        "reason": "empty_table",
-        "n_lines": 0,
-        "first_row": None,
-        "example": "",
-        "period": "",
-    }
 
 
 def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[list[dict[str, Any]], int]:

@@ -11,14 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 from filelock import FileLock
 
 from kehu_analysis.data.build import build_tables
+from kehu_analysis.data.checking.failures import failure
 from kehu_analysis.data.progress import Progress, Watch
-from kehu_analysis.data.reading.sources import find_files
+from kehu_analysis.data.reading.sources import find_files, shown_name, unread_files
 from kehu_analysis.data.schema import contract
 from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
@@ -29,12 +31,14 @@ ACCOUNT = "account.json"
 _NO_SPACE = os.strerror(errno.ENOSPC)
 
 
-def content_hash(files: Sequence[Path], settings: DatasetSettings) -> str:
-    """Return a hash of everything that a snapshot depends on."""
+def content_hash(files: Sequence[Path], settings: DatasetSettings, unread: Sequence[Path] = ()) -> str:
+    """Return a hash of everything that a snapshot depends on; of files that are not read, that is the name."""
     digest = hashlib.sha256(f"{FORMAT}\n{settings.model_dump_json()}\n".encode())
     for path in files:
         with path.open("rb") as file:
             digest.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    for path in unread:
+        digest.update(f"{path.parent.name}/{path.name}\n".encode(errors="replace"))
     return digest.hexdigest()
 
 
@@ -90,7 +94,9 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
     try:
         files = source_files(root, settings)
         progress("hash", 0.0)
-        digest = content_hash([path for paths in files.values() for path in paths], settings)
+        read = [path for paths in files.values() for path in paths]
+        unread = unread_files(root, read, settings)
+        digest = content_hash(read, settings, unread)
     except OSError as error:
         raise DataError("unreadable_file", path=error.filename or root, reason=reason_of(error)) from error
     folder = cache / f"{name}-{digest[:16]}"
@@ -99,7 +105,7 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
         with FileLock(cache / f"{folder.name}.lock"):
             if not _is_current(folder, today):
                 with _building_folder(cache / f".building-{folder.name}") as building:
-                    finished = _build(building, root, files, name, settings, digest, today, progress)
+                    finished = _build(building, root, files, unread, name, settings, digest, today, progress)
                     shutil.rmtree(folder, ignore_errors=True)
                     finished.replace(folder)
     except OSError as error:
@@ -134,6 +140,7 @@ def _build(
     building: Path,
     root: Path,
     files: dict[str, list[Path]],
+    unread: Sequence[Path],
     name: str,
     settings: DatasetSettings,
     digest: str,
@@ -142,13 +149,14 @@ def _build(
 ) -> Path:
     folder = building / "snapshot"
     folder.mkdir()
-    account = {
+    account: dict[str, Any] = {
         "name": name,
         "content_hash": digest,
         "checked_on": today.isoformat(),
         "settings": settings.model_dump(mode="json"),
         **build_tables(files, root, settings, folder, building, today, Watch(progress)),
     }
+    account["failures"] += [failure("", "file_not_read", file=shown_name(path, root)) for path in unread]
     text = json.dumps(account, ensure_ascii=False, indent=1, sort_keys=True)
     (folder / ACCOUNT).write_text(text, encoding="utf-8")
     return folder

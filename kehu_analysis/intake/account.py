@@ -164,7 +164,8 @@ def mended_name(dataset: Dataset, table: str) -> str:
     >>> mended_name(check_dataset("data/cdnow"), "transactions")
     'transactions-mended.xlsx'
     """
-    taken = set(dataset.account["tables"][table]["files"])
+    # Of a workbook with several sheets, the name of the sheet read stands behind that of the file.
+    taken = {name.partition(".xlsx")[0] + ".xlsx" for name in dataset.account["tables"][table]["files"]}
     names = (f"{table}-mended{ending}.xlsx" for ending in ("", *(f"-{number}" for number in range(2, len(taken) + 3))))
     return next(name for name in names if name not in taken)
 

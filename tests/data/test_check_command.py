@@ -127,7 +127,7 @@ BAD = {
     "a folder of that name": (lambda folder: (folder / "transactions.csv").mkdir(), "no transactions file"),
     "settings that are none": (
         lambda folder: write(folder, transactions__csv=SOUND, dataset__toml=b"\xff\xfe="),
-        "no valid TOML",
+        "not in UTF-8",
     ),
     "wrong settings": (
         lambda folder: write(folder, transactions__csv=SOUND, dataset__toml='timezone = "Mars"\nx = 1'),

@@ -1,6 +1,7 @@
 """Rejected rows are handed out in the source's own columns; mended, they stand in for the rows they came from."""
 
 import pytest
+import xlsxwriter
 
 from kehu_analysis.data import check_dataset
 
@@ -84,17 +85,14 @@ def test_nothing_is_counted_twice(folder, broken):
     assert sum(lines(mended).values()) == 5 + 3
 
 
-def test_rows_of_a_file_that_is_gone_stand_for_themselves(folder, broken):
-    rows = broken.rejected_rows().assign(日期="2026-01-06", 金额="2", _file="gone.csv")
+def test_rows_of_a_file_that_is_gone_are_rejected_lest_they_count_twice(folder, broken):
+    # The export has come under a new name; its rows are all there again.
+    (folder / "transactions.csv").rename(folder / "transactions-2.csv")
+    rows = broken.rejected_rows().assign(日期="2026-01-06", 金额="2")
     rows.to_csv(folder / "transactions-mended.csv", index=False)
-    # The line whose structure was broken has no customer in its columns.
-    assert lines(check_dataset(folder)) == {
-        ("accepted", ""): 4,
-        ("set_apart", "no_customer"): 1,
-        ("rejected", "not_date"): 1,
-        ("rejected", "not_money"): 1,
-        ("rejected", "broken_line"): 1,
-    }
+    found = lines(check_dataset(folder))
+    assert found[("accepted", "")] == 2
+    assert found[("rejected", "mends_missing_file")] == 3
 
 
 def test_mended_rows_are_found_beside_a_source_of_any_name(folder, check):
@@ -105,3 +103,29 @@ def test_mended_rows_are_found_beside_a_source_of_any_name(folder, check):
     assert lines(check_dataset(folder)) == wanted
     (folder / "dataset.toml").write_text('[tables.transactions]\nsource = "exp*.csv"\n')
     assert lines(check_dataset(folder)) == wanted
+
+
+def test_rejected_rows_put_beside_the_log_unmended_are_not_taken_for_it(folder, check):
+    text = HEADER + "a1,甲,2026-01-05,1\na2,乙,坏,2\n"
+    check(export=text)
+    book = xlsxwriter.Workbook(folder / "rejected.xlsx")
+    book.add_worksheet("transactions").write_row(0, 0, ["单号", "客户编号", "日期", "金额", "_file", "_row"])
+    book.close()
+    dataset = check_dataset(folder)
+    assert lines(dataset)[("accepted", "")] == 1
+    assert dataset.failures()[["file", "reason"]].values.tolist()[-1] == ["rejected.xlsx", "file_not_read"]
+
+
+def test_files_that_are_read_as_no_table_are_told(folder, check):
+    text = HEADER + "a1,甲,2026-01-05,1\n"
+    (folder / "2025").mkdir()
+    (folder / "2025" / "一月.csv").write_text(text)
+    dataset = check(transactions=text, 二月=text)
+    assert dataset.failures()[["severity", "file", "reason"]].values.tolist() == [
+        ["warning", "2025/一月.csv", "file_not_read"],
+        ["warning", "二月.csv", "file_not_read"],
+    ]
+    (folder / "二月.csv").unlink()
+    assert len(check_dataset(folder).failures()) == 1
+    (folder / "dataset.toml").write_text('[tables.transactions]\nsource = "transactions.csv"\n')
+    assert check_dataset(folder).failures().empty

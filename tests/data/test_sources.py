@@ -272,3 +272,8 @@ def test_values_in_single_quotes(check):
     dataset = check(transactions=text + broken)
     assert accepted(dataset)["customer_id"].tolist() == ["1", "2", "4"]
     assert dataset.rejected()[["row", "reason"]].values.tolist() == [[4, "broken_line"]]
+
+
+def test_ids_that_were_kept_from_a_spreadsheet(check):
+    text = 'customer_id,date,amount\n"=""00017""",2026-01-05,1\n\'00018,2026-01-05,1\n=1+1,2026-01-05,1\n'
+    assert accepted(check(transactions=text))["customer_id"].tolist() == ["00017", "00018", "=1+1"]

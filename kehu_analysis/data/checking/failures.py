@@ -17,6 +17,18 @@ from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 FAILURE_COLUMNS = ("severity", "table", "file", "column", "reason", "n_lines", "first_row", "example", "period")
 
 
+def failure(table: str, reason: str, *, file: str, severity: str = "warning") -> dict[str, Any]:
+    """Return one row of :meth:`kehu_analysis.data.Dataset.failures` for which no single line stands.
+
+    Examples
+    --------
+    >>> failure("customers", "empty_table", file="customers.xlsx")["severity"]
+    'warning'
+    """
+    empty = {"column": "", "n_lines": 0, "first_row": None, "example": "", "period": ""}
+    return {"severity": severity, "table": table, "file": file, "reason": reason, **empty}
+
+
 def write_rejected(
     connection: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part], settings: TableSettings, folder: Path
 ) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from kehu_analysis.labels import shortened
 PLACE_HEADERS = ("_file", "_row")
 FAULT_HEADERS = ("_column", "_reason")
 LINE_HEADER = "_line"
+#: What the name of a file with mended rows holds.
+MENDED = "-mended"
 _MOST_HEADERS, _LONGEST_HEADER = 40, 60
 
 
@@ -77,7 +79,9 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
         raise DataError(
             "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present
         )
-    mends = set(PLACE_HEADERS) <= set(opened.headers)
+    # A log may have columns of these names by itself.
+    says_so = bool({*FAULT_HEADERS} & {*opened.headers}) or MENDED in opened.shown.lower()
+    mends = says_so and {*PLACE_HEADERS} <= {*opened.headers}
     used = {*headers.values(), *named.values(), *((*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER) if mends else ())}
     return ColumnMapping(headers, tuple(header for header in opened.headers if header not in used), mends)
 

@@ -11,7 +11,7 @@ from kehu_analysis.engine.duckdb import identifier, quoted
 #: What stands around a value without being part of it: ordinary, no-break and ideographic spaces, tabs, line ends.
 _BLANKS = " \t\r\n\u00a0\u3000\ufeff"
 _NEEDS_TRIMMING = r"^[\s\x{a0}\x{3000}\x{feff}]|[\s\x{a0}\x{3000}\x{feff}]$|^$"
-_ID_NEEDS_WORK = rf"{_NEEDS_TRIMMING}|\.0$|\.0\s"
+_ID_NEEDS_WORK = rf"{_NEEDS_TRIMMING}|\.0$|\.0\s|^=\"|^'"
 #: A clock time and after it an offset or the name of a zone.
 _OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-BD-OQ-Za-bd-oq-z].*)$"
 #: Year, month and day from the groups of a pattern.
@@ -129,7 +129,9 @@ def _value_of_text(column: Column, header: str, timezone: str, style: Style) -> 
         return f"CASE WHEN lower({text}) IN ({yes}) THEN true WHEN lower({text}) IN ({no}) THEN false END"
     if column.kind == "id":
         # Ids read from a spreadsheet as decimals: 1001.0 is 1001. Nearly all ids need nothing done to them.
-        whole = f"regexp_replace({text}, '^(\\d{{1,15}})\\.0$', '\\1')"
+        # Exports write ="00017" or '00017 to keep a spreadsheet from dropping zeros.
+        bare = f"regexp_replace({text}, '^(?:=\"(.*)\"|''(.*))$', '\\1\\2')"
+        whole = f"nullif(regexp_replace({bare}, '^(\\d{{1,15}})\\.0$', '\\1'), '')"
         given_text = f"CAST({identifier(header)} AS VARCHAR)"
         return f"CASE WHEN regexp_matches({given_text}, {quoted(_ID_NEEDS_WORK)}) THEN {whole} ELSE {given_text} END"
     if column.kind == "text":

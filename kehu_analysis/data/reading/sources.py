@@ -5,7 +5,9 @@ Nothing here judges a value: rows whose very structure is broken are reported, e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import errno
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +19,14 @@ from kehu_analysis.data.reading.spreadsheet import SUFFIXES as WORKBOOKS
 from kehu_analysis.data.reading.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
 from kehu_analysis.data.reading.text_files import FILE, ROW, distinct
 from kehu_analysis.data.schema import Table, contract
-from kehu_analysis.data.settings import TableSettings
+from kehu_analysis.data.settings import DatasetSettings, TableSettings
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 from kehu_analysis.errors import DataError, reason_of
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", *WORKBOOKS, ".parquet")
+#: Name of the workbook in which rejected rows are handed out.
+REJECTED = "rejected"
+_NO_SPACE = os.strerror(errno.ENOSPC)
 _TEXT = "VARCHAR"
 
 
@@ -90,11 +95,29 @@ def _unmended_files(root: Path, table: Table, settings: TableSettings, mended: S
         # Read together, every sale would count twice.
         raise DataError("table_twice", table=table.name, files=", ".join(path.name for path in whole))
     named = [path for path in data_files if table.is_called(stem(path))]
-    others = [path for path in data_files if not any(one.is_called(stem(path)) for one in contract().values())]
+    others = [
+        path
+        for path in data_files
+        if not any(one.is_called(stem(path)) for one in contract().values())
+        # Rows that were rejected, not yet mended: read as the log, they would be all of it.
+        and not (is_workbook(path) and stem(path).lower().startswith(REJECTED))
+    ]
     with_sheet = [path for path in others if _has_sheet(path, table)]
     if named or with_sheet:
         return named or with_sheet
     return others if len(others) == 1 and table.name == "transactions" else []
+
+
+def unread_files(root: Path, read: Iterable[Path], settings: DatasetSettings) -> list[Path]:
+    """Return the data files of a folder, and of the folders in it, that are read as no table.
+
+    Where ``dataset.toml`` names the source of the transactions, what it does not name is left out on purpose.
+    """
+    if root.is_file() or settings.table("transactions").source is not None:
+        return []
+    known = set(read)
+    found = (path for pattern in ("*", "*/*") for path in root.glob(pattern))
+    return sorted(path for path in found if path not in known and path.is_file() and is_data_file(path))
 
 
 def stem(path: Path) -> str:
@@ -223,8 +246,12 @@ def open_file(
         headers = open_delimited(connection, path, shown, name, scratch, is_header)
         return [OpenedFile(name, shown, dict.fromkeys(headers, _TEXT), broken=f"{name}_broken")], []
     except duckdb.Error as error:
+        if _NO_SPACE in str(error):
+            raise OSError(errno.ENOSPC, _NO_SPACE) from error
         raise DataError("unreadable_file", path=shown, reason=str(error).splitlines()[0]) from error
     except OSError as error:
+        if error.errno == errno.ENOSPC:  # the copy did not fit; the file is sound
+            raise
         raise DataError("unreadable_file", path=shown, reason=reason_of(error)) from error
 
 

@@ -67,7 +67,8 @@ def find_files(root: Path, table: Table, settings: TableSettings) -> list[Path]:
 
     ``root`` is a folder, or one file that is the transactions. In a folder, a table's files are those that its
     settings name, else ``<table>.csv`` and the like and ``<table>-*.csv``, else a workbook with a sheet of that name; a
-    folder with a single data file of any other name holds transactions.
+    folder with a single data file of any other name holds transactions. ``<table>-mended*`` comes last, however the
+    others were found; a workbook called ``rejected…`` is never taken for a table.
 
     Raises
     ------

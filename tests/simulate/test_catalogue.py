@@ -288,7 +288,7 @@ def test_no_place_is_a_real_brand():
 
 @pytest.mark.parametrize("shop_type", SHOP_TYPES)
 def test_no_shop_that_can_be_named_is_a_real_brand(shop_type):
-    suffixes = NAMES["suffixes"][shop_type]
+    suffixes = [suffix + end for suffix in NAMES["suffixes"][shop_type] for end in ("", NAMES["branch"])]
     assert brands_across(SHORT_TOWNS, NAMES["streets"], NICKNAMES, suffixes) == set()
     # The other way round: no brand is the tail of a shop's name, such as 老周便利店 in a chain of that name.
     brand_text = "\n".join(BRANDS)

@@ -69,10 +69,11 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         DataFrame, shape (k, k), of the parameters; NaN for those at the boundary.
     log_covariance_
         DataFrame, shape (k, k), of the parameters' logarithms, in which the normal approximation is good; 0
-        for those at the boundary.
+        for those at the limit of the search, given which the others' are.
     at_boundary_
-        Names of parameters that the data drive towards zero or infinity (say, where all customers share one
-        chance to leave). They stand where the search ends, far out; predictions hold, the parameters do not.
+        Names of parameters that the data drive towards zero or infinity, alone or together (say a and b, where
+        all customers share one chance to leave). They stand where the search ends, far out; predictions hold, the
+        parameters do not.
     log_likelihood_
         Maximised log-likelihood, all constants in, in the unit of the data.
     converged_

@@ -95,7 +95,8 @@ class BetaGeoModel(MaximumLikelihoodModel):
         purchases = _running(np.log(r + k) - np.log1p(a / (b + k)))
         log_now, log_last = np.log1p(T / alpha), np.log1p(t_x / alpha)
         shape, place = r + x, x.astype(np.intp)
-        after_last = np.where(x > 0, b + x - 1, np.inf)
+        # x - 1 first: where b is tiny, b + 1 - 1 would be 0.
+        after_last = np.where(x > 0, b + (x - 1), np.inf)
         alive = -shape * log_now
         with np.errstate(divide="ignore"):
             gone = np.log(a / after_last) - shape * log_last
@@ -312,7 +313,7 @@ def _probability_alive(
     repeats = x > 0
     chance = np.ones(np.broadcast(x, r).shape)
     x, t_x, T = x[repeats], t_x[repeats], T[repeats]
-    log_odds_gone = np.log(a / (b + x - 1)) + (r + x) * np.log1p((T - t_x) / (alpha + t_x))
+    log_odds_gone = np.log(a / (b + (x - 1))) + (r + x) * np.log1p((T - t_x) / (alpha + t_x))
     chance[..., repeats] = special.expit(-log_odds_gone)
     return chance
 

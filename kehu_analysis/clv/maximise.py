@@ -19,6 +19,8 @@ _HALVINGS = 40
 #: This near to the boundary is on it.
 _ROUNDING = 1e-9
 _POLISHING_STEPS = 2
+#: A parameter that moves by more than this share of the way of one beyond the boundary moves with it.
+_TIED = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,11 @@ class Maximum:
     value
         Log-likelihood there.
     covariance
-        Inverse of minus the Hessian in log-parameters, shape (k, k); 0 for those at the boundary, given which
-        the others' are.
+        Inverse of minus the Hessian in log-parameters, shape (k, k); 0 for those at the limit of the search, given
+        which the others' are.
     at_boundary
-        Which log-parameters ended at the limit of the search, shape (k,).
+        Which log-parameters ended at the limit of the search, or would go on with one that did, shape (k,): where
+        only a ratio is known, say, both of its terms.
     scaled_gradient
         Length of the gradient measured in standard errors, the root of g' I^-1 g, leaving out what points
         beyond the boundary; infinite where the surface is not concave.
@@ -120,6 +123,9 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
     covariance = np.zeros((len(location), len(location)))
     if converged:
         covariance[np.ix_(free, free)] = np.linalg.inv(information)
+        # How far each free one would move if those at the limit could.
+        follows = covariance @ np.where(at_boundary, curvature, 0.0)
+        at_boundary = at_boundary | (np.abs(follows) > _TIED).any(axis=1)
     return Maximum(location, value, covariance, at_boundary, scaled, counted.calls, converged)
 
 

@@ -11,7 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
+from kehu_analysis.clv.beta_geo import expected_purchases_of
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
+from kehu_analysis.clv.intervals import parameter_facts
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
 
 MODELS = [BetaGeoModel, GammaGammaModel]
@@ -94,8 +96,32 @@ def test_customers_who_are_all_alike_end_at_the_boundary_with_sound_predictions(
     assert {"r", "alpha", "a"} & set(model.at_boundary_)
     assert model.standard_errors_[list(model.at_boundary_)].isna().all()
     assert model.expected_purchases(alike, 10.0).to_numpy() == pytest.approx(10.0, rel=0.01)
-    drawn = model.draw_parameters(5, 0)
-    assert drawn[list(model.at_boundary_)].nunique().max() == 1
+    at_limit = model.params_.index[np.diag(model.log_covariance_) == 0]
+    assert len(at_limit)
+    assert set(at_limit) <= set(model.at_boundary_)
+    assert model.draw_parameters(5, 0)[at_limit].nunique().max() == 1
+
+
+def test_where_only_a_product_of_parameters_is_known_neither_has_an_interval():
+    # Nobody's spend varies, so that p is endless and v next to nothing; their product and q are known all the same.
+    rng = np.random.default_rng(8)
+    spend = 60 / rng.gamma(4, 1, 400)
+    steady = pd.DataFrame({"frequency": rng.integers(2, 9, 400), "monetary_value": spend})
+    model = GammaGammaModel().fit(steady)
+    assert model.at_boundary_ == ("p", "v")
+    assert model.standard_errors_.isna().tolist() == [True, False, True]
+    facts = parameter_facts("spend", model, 0.9)
+    assert [bool(np.isnan(facts[f"spend_{name}_low"].value)) for name in "pqv"] == [True, False, True]
+    assert facts["spend_q_low"].value < 4 < facts["spend_q_high"].value
+    assert model.params_["p"] * model.params_["v"] == pytest.approx(60, rel=0.2)
+    # What is drawn for forecasts keeps what is known of the product.
+    drawn = model.draw_parameters(500, 0)
+    assert 0.02 < np.log(drawn["p"] * drawn["v"]).std() < 0.2
+
+
+def test_a_b_next_to_nothing_is_no_division_by_zero():
+    one = np.ones(1)
+    assert expected_purchases_of(one, one, 5 * one, 9 * one, np.array([1.0, 5.0, 1.0, 1e-20])) == pytest.approx(0)
 
 
 def test_one_chance_to_leave_for_all_ends_at_the_boundary_of_a_and_b():

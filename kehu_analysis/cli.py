@@ -24,6 +24,7 @@ from kehu_analysis.data import check_dataset, default_cache, open_dataset
 from kehu_analysis.errors import DataError, KehuError, RunError, UsageError
 from kehu_analysis.intake.account import account_lines, argument, next_steps, printable, quarters_words
 from kehu_analysis.report.reading import ReadingBar
+from kehu_analysis.simulate import FORMATS, NONRESPONSES
 
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -94,6 +95,51 @@ def template(folder: Path, lang: str) -> None:
 
     written = write_templates(folder, lang=lang)
     _tell(labels.render("ui.template_done", lang, n=len(written), path=argument(folder)))
+
+
+@commands.command(help=_help("demo"))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--customers", type=int, default=1500, show_default=True, help=_help("demo_customers"))
+@click.option("--quarters", type=int, default=12, show_default=True, help=_help("demo_quarters"))
+@click.option("--seed", type=int, default=1, show_default=True, help=_help("demo_seed"))
+@click.option("--dirty", is_flag=True, help=_help("demo_dirty"))
+@click.option(
+    "--nonresponse", type=click.Choice(NONRESPONSES), default="attributes", show_default=True, help=_help("nonresponse")
+)
+@click.option(
+    "--format", "file_format", type=click.Choice(FORMATS), default="parquet", show_default=True, help=_help("format")
+)
+@_lang_option
+def demo(
+    folder: Path,
+    customers: int,
+    quarters: int,
+    seed: int,
+    dirty: bool,
+    nonresponse: str,
+    file_format: str,
+    lang: str,
+) -> None:
+    """Write the data of a simulated company whose truth is known."""
+    # Here and not above: what draws a company takes a while to import.
+    from kehu_analysis.simulate.world import World
+    from kehu_analysis.simulate.writing import write_company
+
+    world = World(customers=customers, quarters=quarters, seed=seed, nonresponse=nonresponse)
+    bar = ReadingBar(lang, lines=True)
+    try:
+        with _ending_in_order():
+            write_company(
+                folder,
+                world,
+                file_format=file_format,
+                dirty=dirty,
+                progress=lambda done, of: bar("demo", done / of),
+            )
+    finally:
+        bar.close()
+    n = labels.format_value(customers, "customers", lang)
+    _tell(labels.render("ui.demo_done", lang, path=argument(folder), n=n, first=world.first_day, last=world.last_day))
 
 
 @commands.command("import", help=_help("import"))

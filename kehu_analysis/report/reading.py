@@ -45,8 +45,8 @@ class ReadingBar:
 
     def _begin(self, step: str) -> None:
         words = (
-            labels.label("ui.step_hash", self._lang)
-            if step == "hash"
+            labels.label(f"ui.step_{step}", self._lang)
+            if labels.has(f"ui.step_{step}")
             else labels.render("ui.progress_reading", self._lang, table=step)
         )
         if self._has_bar:

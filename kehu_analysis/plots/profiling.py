@@ -13,7 +13,7 @@ from kehu_analysis.finding import Finding
 from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
 
 #: More bars than this show every second (third, …) name only.
-_MOST_TICKS = 12
+_MOST_TICKS = 9
 #: Colours of doubts, by code.
 _DOUBT_COLOURS = dict(zip(("loaded_twice", "missing_weeks", "power_of_ten", "level_shift"), PALETTE[1:5], strict=True))
 #: A name takes about so much of the width, and names of near doubts stand below each other.

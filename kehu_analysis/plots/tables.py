@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ _TEMPLATE = """\
 
 
 def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", rows: int = 15) -> str:
-    """Write the first rows of a table as HTML with headings, units and separators.
+    """Write the first rows of a table, or its last, as HTML with headings, units and separators.
 
     Parameters
     ----------
@@ -50,7 +49,8 @@ def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", row
     currency
         ISO code of the money, named in the headings of money columns.
     rows
-        At most so many rows are shown; a caption then says how many there are.
+        At most so many rows are shown, the last ones where the number is negative (of what runs in time, the latest
+        count); a caption then says how many there are.
 
     Returns
     -------
@@ -70,12 +70,12 @@ def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", row
     headings = [labels.column_label(str(column), lang, currency=currency) for column in table.columns]
     shown = [
         [(_shown(value, unit, lang), kind) for value, unit, kind in zip(row, units, kinds, strict=True)]
-        for row in islice(table.itertuples(index=False, name=None), max(rows, 0))
+        for row in (table.iloc[rows:] if rows < 0 else table.iloc[:rows]).itertuples(index=False, name=None)
     ]
     return _template().render(
         headings=list(zip(headings, kinds, strict=True)),
         rows=shown,
-        caption=_caption(len(shown), len(table), lang),
+        caption=_caption(len(shown), len(table), lang, code="ui.last_rows_shown" if rows < 0 else "ui.rows_shown"),
     )
 
 
@@ -122,13 +122,13 @@ def _shown(value: Any, unit: str, lang: str) -> str:
     return labels.shortened(text) if unit == "text" else text
 
 
-def _caption(shown: int, total: int, lang: str) -> str:
+def _caption(shown: int, total: int, lang: str, *, code: str) -> str:
     if total == 0:
         return labels.label("ui.no_rows", lang)
     if shown == total:
         return ""
     n, all_rows = (labels.format_value(number, "count", lang) for number in (shown, total))
-    return labels.render("ui.rows_shown", lang, n=n, total=all_rows)
+    return labels.render(code, lang, n=n, total=all_rows)
 
 
 @cache

@@ -125,7 +125,8 @@ class Workbook:
     ) -> None:
         """Show a finding: the sentence, the chart if one is named, the first rows of the table, the notes.
 
-        ``columns`` leaves out those that only a spreadsheet has room for; ``rows=0`` leaves out the table.
+        ``columns`` leaves out those that only a spreadsheet has room for; ``rows=0`` leaves out the table,
+        ``rows=-12`` shows its last twelve.
         """
         self._say(finding.reading(self.lang))
         if finding.not_run is not None:

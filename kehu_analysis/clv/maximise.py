@@ -37,8 +37,9 @@ class Maximum:
         Inverse of minus the Hessian in log-parameters, shape (k, k); 0 for those at the limit of the search, given
         which the others' are.
     at_boundary
-        Which log-parameters ended at the limit of the search, or would go on with one that did, shape (k,): where
-        only a ratio is known, say, both of its terms.
+        Which log-parameters ended at the limit of the search, or would go on with one that did (where only a ratio
+        is known, both of its terms), or could be anywhere within the limits as far as their standard deviation
+        tells; shape (k,).
     scaled_gradient
         Length of the gradient measured in standard errors, the root of g' I^-1 g, leaving out what points
         beyond the boundary; infinite where the surface is not concave.
@@ -125,7 +126,8 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
         covariance[np.ix_(free, free)] = np.linalg.inv(information)
         # How far each free one would move if those at the limit could.
         follows = covariance @ np.where(at_boundary, curvature, 0.0)
-        at_boundary = at_boundary | (np.abs(follows) > _TIED).any(axis=1)
+        unknown = np.sqrt(np.diag(covariance)) > _FURTHEST
+        at_boundary = at_boundary | (np.abs(follows) > _TIED).any(axis=1) | unknown
     return Maximum(location, value, covariance, at_boundary, scaled, counted.calls, converged)
 
 

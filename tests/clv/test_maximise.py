@@ -1,0 +1,35 @@
+"""The search for a maximum: what it says of parameters that the data leave open."""
+
+import numpy as np
+import pytest
+
+from kehu_analysis.clv.maximise import maximise
+
+
+def top_of(objective, size):
+    top = maximise(objective, np.zeros(size), max_iterations=100, tolerance=1e-6)
+    assert top.converged
+    return top
+
+
+def test_what_follows_a_parameter_to_the_limit_is_at_the_boundary_too():
+    # The first has no maximum, the second keeps its distance from it, the third stands by itself.
+    def objective(x):
+        value = -np.exp(-x[0]) - (x[0] - x[1] - 1) ** 2 - 2 * (x[2] - 0.5) ** 2
+        by = [np.exp(-x[0]) - 2 * (x[0] - x[1] - 1), 2 * (x[0] - x[1] - 1), -4 * (x[2] - 0.5)]
+        return float(value), np.array(by)
+
+    top = top_of(objective, 3)
+    assert top.at_boundary.tolist() == [True, True, False]
+    assert top.location[0] - top.location[1] == pytest.approx(1, abs=1e-3)
+    assert np.diag(top.covariance) == pytest.approx([0, 0.5, 0.25], rel=1e-3)
+
+
+@pytest.mark.parametrize(("deviation", "at_boundary"), [(5.0, False), (500.0, True)])
+def test_a_parameter_that_could_be_anywhere_is_at_the_boundary(deviation, at_boundary):
+    def objective(x):
+        return float(-((x[0] - 1) ** 2) / 2 - (x[1] / deviation) ** 2 / 2), np.array([1 - x[0], -x[1] / deviation**2])
+
+    top = top_of(objective, 2)
+    assert top.at_boundary.tolist() == [False, at_boundary]
+    assert np.sqrt(np.diag(top.covariance)) == pytest.approx([1, deviation], rel=1e-3)

@@ -16,7 +16,8 @@ To add a row, write ``test_‹row›.py`` beside this file::
     def test_the_truth_is_found_again():
         assert_recovered(run(ROW))
 
-A module is a scope of its own to pytest-xdist, so that rows run side by side; within one they run in one process.
+A module is a scope of its own to pytest-xdist, so that rows run side by side, each in one process: a pool would cost
+seconds of imports a row and gain nothing while other tests fill the cores.
 More worlds, for looking, over all cores: ``python -m tests.recovery --row ‹row› --worlds 5000``.
 """
 

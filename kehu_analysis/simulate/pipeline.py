@@ -54,9 +54,11 @@ def draw_pipeline(world: World, clock: Clock, block: int, shops: Shops, lives: L
     )
     lost = rng.random((len(shops), n_stages - 1)) < np.asarray(given["lost_share"])
     survived = np.concatenate([np.ones((len(shops), 1), dtype=bool), np.cumprod(~lost, axis=1).astype(bool)], axis=1)
-    seen = has_project[:, None] & survived & (entered < np.minimum(lives.left_day, clock.n_days)[:, None])
+    # Once a shop is gone nothing happens to its project any more, which nobody closes.
+    until = np.minimum(lives.left_day, clock.n_days)[:, None]
+    seen = has_project[:, None] & survived & (entered < until)
     ends = np.append(entered[:, 1:], np.full((len(shops), 1), np.inf), axis=1)
-    fails = seen & np.append(lost, np.zeros((len(shops), 1), dtype=bool), axis=1) & (ends < clock.n_days)
+    fails = seen & np.append(lost, np.zeros((len(shops), 1), dtype=bool), axis=1) & (ends < until)
     (shop, stage), (loser, at) = np.nonzero(seen), np.nonzero(fails)
     day = np.append(entered[shop, stage], ends[loser, at])
     outcome = np.append(np.where(stage == n_stages - 1, 1, 0), np.full(len(loser), -1))

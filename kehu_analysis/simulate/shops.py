@@ -173,17 +173,19 @@ def _places(rng: np.random.Generator, town: IntArray) -> tuple[FloatArray, Float
 
 
 def _salespeople(world: World, town: IntArray, latitude: FloatArray) -> IntArray:
-    """Give every salesperson a part of one district: its towns in order, cut from south to north where needed."""
+    """Give every salesperson an equal part of one district: its towns in order, cut from south to north."""
     towns = catalogue()["towns"]
     district = _districts()
-    within = np.array([np.sum(district[:place] == district[place]) for place in range(len(towns))])
-    per_district = np.bincount(district)[district]
+    share = np.array([one["weight"] for one in towns])
+    before = np.array([share[:place][district[:place] == district[place]].sum() for place in range(len(towns))])
+    per_district = np.bincount(district, share)[district]
     spread = parameters()["distance"]["spread_km"] / _KM_PER_DEGREE
     centre = np.array([one["latitude"] for one in towns])
     # The logistic curve stands for the share of a town's shops that lie further south.
     south = 1 / (1 + np.exp(-1.702 * (latitude - centre[town]) / spread))
     each = world.salespeople // (district.max() + 1)
-    part = np.minimum(((within[town] + south) / per_district[town] * each).astype(np.int64), each - 1)
+    passed = (before[town] + south * share[town]) / per_district[town]
+    part = np.minimum((passed * each).astype(np.int64), each - 1)
     return np.asarray(district[town] * each + part + 1)
 
 

@@ -26,10 +26,9 @@ class Sums:
         Of which company.
     sales
         Net amount by salesperson and month.
-    open_shops
-        Shops that were open at the beginning of a month, by salesperson, month, business type and size class.
-    kind_sales
-        Net amount by business type and size class.
+    open_shops, expected_sales
+        Shops that were open at the beginning of a month, and what they may be expected to buy net in it (currency), by
+        salesperson and month.
     category_sales, category_cost
         By quarter and category.
     campaigns
@@ -42,7 +41,7 @@ class Sums:
     clock: Clock
     sales: FloatArray = field(init=False)
     open_shops: FloatArray = field(init=False)
-    kind_sales: FloatArray = field(init=False)
+    expected_sales: FloatArray = field(init=False)
     category_sales: FloatArray = field(init=False)
     category_cost: FloatArray = field(init=False)
     campaigns: dict[str, FloatArray] = field(init=False)
@@ -50,10 +49,9 @@ class Sums:
 
     def __post_init__(self) -> None:
         n_months, people = int(self.clock.month[-1]) + 1, self.world.salespeople
-        kinds = len(parameters()["types"]["codes"]), len(parameters()["size_classes"]["names"])
         self.sales = np.zeros((people, n_months))
-        self.open_shops = np.zeros((people, n_months, *kinds))
-        self.kind_sales = np.zeros(kinds)
+        self.open_shops = np.zeros((people, n_months))
+        self.expected_sales = np.zeros((people, n_months))
         self.category_sales = np.zeros((self.world.quarters, len(catalogue()["categories"])))
         self.category_cost = np.zeros_like(self.category_sales)
         self.campaigns = {code: np.zeros(6) for code in parameters()["campaigns"]}
@@ -66,16 +64,15 @@ class Sums:
         kept = shop < n
         shop, day, net = shop[kept], lines.day[kept], lines.amount_cents[kept]
         np.add.at(self.sales, (shops.salesperson[shop] - 1, clock.month[day]), net)
-        np.add.at(self.kind_sales, (shops.business_type[shop], shops.size_class[shop]), net)
         place = clock.quarter[day], categories_of(lines)[kept]
         np.add.at(self.category_sales, place, net)
         np.add.at(self.category_cost, place, lines.cost_cents[kept])
         begins = np.append(0, clock.month_end()[:-1] + 1)
         is_open = (shops.open_day[:n, None] <= begins) & (begins < block.lives.left_day[:n, None])
         who, month = np.nonzero(is_open)
-        np.add.at(
-            self.open_shops, (shops.salesperson[who] - 1, month, shops.business_type[who], shops.size_class[who]), 1
-        )
+        place = shops.salesperson[who] - 1, month
+        np.add.at(self.open_shops, place, 1)
+        np.add.at(self.expected_sales, place, (shops.amount_per_month * (1 - shops.discount_rate))[who])
         self._add_campaigns(block, shop, day, net)
         self.counts["customers"] += n
         self.counts["alive"] += int(np.sum(block.lives.left_day[:n] >= clock.n_days))

@@ -28,13 +28,9 @@ def monthly_plan(sums: Sums) -> FloatArray:
 def mix_shares(sums: Sums) -> tuple[FloatArray, FloatArray]:
     """Return each salesperson's share of the plan by month, shape (n_salespeople, n_months): by mix, and by number.
 
-    By mix, a shop counts with what a shop of its type and size sells a month on average; by number, each counts one.
+    By mix, a shop counts with what it may be expected to buy; by number, each counts one.
     """
-    shop_months = sums.open_shops.sum(axis=(0, 1))
-    average = sums.kind_sales / np.maximum(shop_months, 1)
-    by_mix = np.einsum("smtk,tk->sm", sums.open_shops, average)
-    by_number = sums.open_shops.sum(axis=(2, 3))
-    return _shares(by_mix), _shares(by_number)
+    return _shares(sums.expected_sales), _shares(sums.open_shops)
 
 
 def _shares(counted: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from kehu_analysis.clv.effects import Effect, spread
 from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.errors import ConvergenceError
 
@@ -41,12 +42,15 @@ class Sample:
         fit the same whatever the unit.
     log_jacobian
         What to add to the log-likelihood to bring it back to the caller's unit.
+    effects
+        What covariates do to parameters, with their values in these rows.
     """
 
     columns: dict[str, FloatArray]
     weight: FloatArray
     measure: float
     log_jacobian: float
+    effects: tuple[Effect, ...] = ()
 
 
 class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries no types
@@ -62,14 +66,14 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
     Attributes
     ----------
     params_
-        Series, shape (k,), by parameter name.
+        Series, shape (k,), by parameter name; those of the model, then the coefficients of covariates.
     standard_errors_
         Series, shape (k,); NaN for parameters at the boundary.
     covariance_
         DataFrame, shape (k, k), of the parameters; NaN for those at the boundary.
     log_covariance_
-        DataFrame, shape (k, k), of the parameters' logarithms, in which the normal approximation is good; 0
-        for those at the limit of the search, given which the others' are.
+        DataFrame, shape (k, k), of the parameters' logarithms, in which the normal approximation is good, and of
+        coefficients as they are; 0 for those at the limit of the search, given which the others' are.
     at_boundary_
         Names of parameters that the data drive towards zero or infinity, alone or together (say a and b, where
         all customers share one chance to leave). They stand where the search ends, far out; predictions hold, the
@@ -99,8 +103,19 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         """Return parameters, in the sample's measure, to begin with."""
 
     @abstractmethod
-    def _log_likelihoods(self, parameters: FloatArray, sample: Sample) -> tuple[FloatArray, FloatArray]:
-        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
+    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n).
+
+        A parameter is one number, or one a row where covariates move it.
+        """
+
+    def _coefficient_names(self) -> tuple[str, ...]:
+        """Return the names of the coefficients of covariates, in the order of the sample's effects."""
+        return ()
+
+    def _ridge(self) -> float:
+        """Return what half the squared coefficients cost."""
+        return 0.0
 
     def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
         """Fit to a summary of purchases.
@@ -123,25 +138,25 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             The search did not reach a maximum.
         """
         sample = self._sample(summary)
-        top = maximise(
-            _Objective(self, sample),
-            np.log(self._start(sample)),
-            max_iterations=self.max_iterations,
-            tolerance=self.tolerance,
-        )
-        parameters = np.exp(top.location) * sample.measure ** np.asarray(self._dimensions, dtype=float)
-        names = list(self.parameter_names)
+        objective = _Objective(self, sample)
+        names = [*self.parameter_names, *self._coefficient_names()]
+        start = np.zeros(len(names))
+        start[: len(self.parameter_names)] = np.log(self._start(sample))
+        top = maximise(objective, start, max_iterations=self.max_iterations, tolerance=self.tolerance)
+        parameters = self._in_unit_of_data(objective.parameters(top.location), sample)
         if not top.converged:
             at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))
             report = f"{top.evaluations} evaluations, scaled gradient {top.scaled_gradient:.3g}, {at}"
             raise ConvergenceError("model_not_converged", model=type(self).__name__, report=report)
-        known = np.where(top.at_boundary, np.nan, parameters)
+        # A coefficient is no logarithm: its uncertainty is what it is.
+        scales = np.where(np.arange(len(names)) < len(self.parameter_names), parameters, 1.0)
+        known = np.where(top.at_boundary, np.nan, scales)
         self.params_ = pd.Series(parameters, index=names)
         self.at_boundary_ = tuple(n for n, is_there in zip(names, top.at_boundary, strict=True) if is_there)
         self.log_covariance_ = pd.DataFrame(top.covariance, index=names, columns=names)
         self.covariance_ = self.log_covariance_ * np.outer(known, known)
         self.standard_errors_ = pd.Series(np.sqrt(np.diag(top.covariance)) * known, index=names)
-        self.log_likelihood_ = top.value + sample.log_jacobian
+        self.log_likelihood_ = objective.log_likelihood(top.location) + sample.log_jacobian
         self.converged_ = True
         self.n_customers_ = round(float(sample.weight.sum()))
         return self
@@ -178,25 +193,32 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         values = self._around_the_fit(draws, free, root, generator)
         if summary is not None and variances.max() > _WIDE_DEVIATION**2:
             values = self._likely(values, free, root, generator, self._sample(summary))
-        return pd.DataFrame(values, columns=list(self.parameter_names))
+        return pd.DataFrame(values, columns=list(self.params_.index))
 
     def _around_the_fit(self, draws: int, free: IntArray, root: FloatArray, rng: np.random.Generator) -> FloatArray:
         values = np.tile(self._parameters(), (draws, 1))
-        normal = rng.standard_normal(values.shape)
+        moved = np.zeros(values.shape)
+        moved[:, free] = rng.standard_normal(values.shape)[:, free] @ root.T
+        n_positive = len(self.parameter_names)
         with np.errstate(over="ignore"):  # such a draw is never likely
-            values[:, free] *= np.exp(normal[:, free] @ root.T)
+            values[:, :n_positive] *= np.exp(moved[:, :n_positive])
+        values[:, n_positive:] += moved[:, n_positive:]
         return values
 
     def _likely(
         self, values: FloatArray, free: IntArray, root: FloatArray, rng: np.random.Generator, sample: Sample
     ) -> FloatArray:
         lowest = self.log_likelihood_ - stats.chi2.ppf(_REGION, len(free)) / 2
-        scale = sample.measure ** np.asarray(self._dimensions, dtype=float)
+        objective = _Objective(self, sample)
+        n_positive = len(self.parameter_names)
 
         def is_likely(parameters: FloatArray) -> bool:
             with np.errstate(all="ignore"):
-                each = self._log_likelihoods(parameters / scale, sample)[0]
-                return bool(np.sum(each * sample.weight) + sample.log_jacobian >= lowest)
+                location = parameters.copy()
+                location[:n_positive] = np.log(location[:n_positive]) - np.log(sample.measure) * np.asarray(
+                    self._dimensions
+                )
+                return bool(objective.log_likelihood(location) + sample.log_jacobian >= lowest)
 
         unlikely = np.array([not is_likely(row) for row in values])
         for _ in range(_ROUNDS):
@@ -209,24 +231,52 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         values[unlikely] = self._parameters()
         return values
 
+    def _in_unit_of_data(self, parameters: FloatArray, sample: Sample) -> FloatArray:
+        scaled = parameters.copy()
+        scaled[: len(self.parameter_names)] *= sample.measure ** np.asarray(self._dimensions, dtype=float)
+        return scaled
+
     def _parameters(self) -> FloatArray:
         check_is_fitted(self, "params_")
         return np.asarray(self.params_, dtype=np.float64)
 
 
 class _Objective:
-    """The log-likelihood of one sample as a function of log-parameters."""
+    """The log-likelihood of one sample as a function of log-parameters and coefficients, less what these cost."""
 
     def __init__(self, model: MaximumLikelihoodModel, sample: Sample) -> None:
         self.model = model
         self.sample = sample
 
-    def __call__(self, log_parameters: FloatArray) -> tuple[float, FloatArray]:
-        parameters = np.exp(log_parameters)
-        each, derivatives = self.model._log_likelihoods(parameters, self.sample)
+    def parameters(self, location: FloatArray) -> FloatArray:
+        """Return parameters and coefficients."""
+        values = location.copy()
+        n_positive = len(self.model.parameter_names)
+        values[:n_positive] = np.exp(values[:n_positive])
+        return values
+
+    def log_likelihood(self, location: FloatArray) -> float:
+        """Return the log-likelihood alone."""
+        by_row = spread(self.parameters(location), self.sample.effects, len(self.model.parameter_names))
+        return float(np.sum(self.model._log_likelihoods(by_row, self.sample)[0] * self.sample.weight))
+
+    def __call__(self, location: FloatArray) -> tuple[float, FloatArray]:
+        values = self.parameters(location)
+        n_positive = len(self.model.parameter_names)
+        by_row = spread(values, self.sample.effects, n_positive)
+        each, derivatives = self.model._log_likelihoods(by_row, self.sample)
         # Plain sums, not the matrix product: its threads cost more than the work and may change the last bit.
         weight = self.sample.weight
-        return float(np.sum(each * weight)), np.asarray(np.sum(derivatives * weight, axis=1) * parameters)
+        gradient = np.zeros(len(location))
+        gradient[:n_positive] = [
+            np.sum(slope * (weight * parameter)) for slope, parameter in zip(derivatives, by_row, strict=True)
+        ]
+        for effect in self.sample.effects:
+            slope = effect.sign * derivatives[effect.parameter] * by_row[effect.parameter] * weight
+            np.add.at(gradient, n_positive + effect.places, np.sum(effect.covariates * slope[:, None], axis=0))
+        coefficients, ridge = location[n_positive:], self.model._ridge()
+        gradient[n_positive:] -= ridge * coefficients
+        return float(np.sum(each * weight)) - ridge * float(np.sum(coefficients**2)) / 2, gradient
 
 
 def compressed(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

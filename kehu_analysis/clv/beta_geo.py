@@ -86,7 +86,7 @@ class BetaGeoModel(MaximumLikelihoodModel):
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         return np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 2.0])
 
-    def _log_likelihoods(self, parameters: FloatArray, sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         r, alpha, a, b = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
         # Ratios of Gamma functions at whole x are products; their running sums keep every digit, however

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -77,7 +78,7 @@ class GammaGammaModel(MaximumLikelihoodModel):
     def _start(self, sample: Sample) -> FloatArray:
         return np.array([2.0, 3.0, 1.0])
 
-    def _log_likelihoods(self, parameters: FloatArray, sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         p, q, v = parameters
         x, m = sample.columns["x"], sample.columns["m"]
         values, place = np.unique(x, return_inverse=True)

@@ -1,0 +1,65 @@
+"""How covariates move the parameters of a model from customer to customer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kehu_analysis.clv.maximise import FloatArray
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What covariates do to one parameter: it is multiplied by exp(sign * sum of coefficients times covariates).
+
+    Attributes
+    ----------
+    parameter
+        Position of the parameter.
+    sign
+        1 or -1.
+    covariates
+        Values, shape (n, m).
+    places
+        Which of the coefficients each covariate has, shape (m,); effects that share one are equal.
+    """
+
+    parameter: int
+    sign: float
+    covariates: FloatArray
+    places: npt.NDArray[np.intp]
+
+
+def spread(values: FloatArray, effects: Sequence[Effect], n_parameters: int) -> list[FloatArray]:
+    """Return each parameter as one number, or one a row where an effect moves it.
+
+    Parameters
+    ----------
+    values
+        Parameters, then coefficients: shape (k,), or (draws, k) for several sets at once.
+    effects
+        Of rows that stand in one order, (n,).
+    n_parameters
+        How many of the values are parameters.
+
+    Returns
+    -------
+    list
+        Arrays of shape () or (n,); for several sets (draws, 1) or (draws, n).
+
+    Examples
+    --------
+    >>> male = Effect(parameter=0, sign=-1.0, covariates=np.array([[0.0], [1.0]]), places=np.array([0]))
+    >>> spread(np.array([8.0, np.log(2.0)]), [male], 1)[0].round(6).tolist()
+    [8.0, 4.0]
+    """
+    several = values.ndim == 2
+    moved: list[FloatArray] = [values[..., [place]] if several else values[place] for place in range(n_parameters)]
+    for effect in effects:
+        coefficients = values[..., n_parameters + effect.places]
+        shift = np.sum(coefficients[..., None, :] * effect.covariates, axis=-1)
+        moved[effect.parameter] = moved[effect.parameter] * np.exp(effect.sign * shift)
+    return moved

@@ -57,7 +57,7 @@ class Clock:
 
     def day_of(self, operational_time: FloatArray) -> IntArray:
         """Return the trading day on which an operational time falls."""
-        found = np.searchsorted(self.operational[1:], operational_time, side="left")
+        found = np.searchsorted(self.operational[1:], operational_time, side="right")
         return np.asarray(np.minimum(found, self.trading_days[-1]))
 
     def next_trading_day(self, day: IntArray) -> IntArray:

@@ -12,7 +12,6 @@ from kehu_analysis.simulate.world import World, parameters
 #: A parameter in the words of a label, perhaps to be written as per cent, or as a range.
 FIELD = re.compile(r"\{([\w.]+)(?::(%|to))?\}")
 _TRUTH = "truth_"
-_PARENTHESES = {"zh": "（`{}`）", "en": " (`{}`)"}
 _OTHER_FILES = ("truth_parameters.toml", "dataset.toml", "README.md")
 
 
@@ -115,11 +114,10 @@ def _filled(code: str, lang: str, *, named: bool = True) -> str:
     """Return the words of a code with the parameters they mention, each with its name unless that follows."""
 
     def spoken(field: re.Match[str]) -> str:
-        name, form = field[1], field[2] or ""
-        return parameter_text(name, lang, form) + (_PARENTHESES[lang].format(name) if named else "")
+        text = parameter_text(field[1], lang, field[2] or "")
+        return labels.render("dictionary.named", lang, value=text, name=field[1]) if named else text
 
-    # No space follows a full-width parenthesis.
-    return FIELD.sub(spoken, labels.label(code, lang)).replace("） ", "）")
+    return FIELD.sub(spoken, labels.label(code, lang))
 
 
 def _named(group: str, values: Mapping[str, Any]) -> Iterator[str]:

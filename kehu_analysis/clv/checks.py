@@ -12,7 +12,7 @@ from kehu_analysis.errors import DataError
 _EXAMPLES = 3
 
 
-def checked_summary(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportunities: bool = False) -> pd.DataFrame:
     """Return the named columns as floats, in the order and with the index of ``summary``.
 
     Parameters
@@ -23,6 +23,8 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFra
         Those that the caller needs, of ``frequency`` (repeat purchase days), ``recency`` and ``T`` (ages in one
         time unit), ``monetary_value`` (currency per repeat purchase day; below 0 where returns outweigh the
         repeat purchases). ``weight`` comes along when present.
+    in_opportunities
+        Ages count opportunities to purchase, each taken once at most.
 
     Raises
     ------
@@ -45,14 +47,17 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFra
         raise DataError("missing_columns", analysis="clv", missing=", ".join(missing), found=found)
     wanted = [*columns, *(["weight"] if "weight" in summary.columns else [])]
     numbers = pd.DataFrame({name: pd.to_numeric(summary[name], errors="coerce").astype(float) for name in wanted})
-    faults = [
-        _fault(rule, np.asarray(broken, dtype=bool), summary)
-        for rule, broken in _rules(summary, numbers)
-        if np.any(broken)
-    ]
-    if faults:
-        raise DataError("summary_broken", faults="; ".join(faults))
+    rules = _rules(summary, numbers)
+    if in_opportunities:
+        rules += _rules_of_opportunities(numbers)
+    if faults := faults_in(summary, rules):
+        raise DataError("opportunities_broken" if in_opportunities else "summary_broken", faults=faults)
     return numbers
+
+
+def faults_in(rows: pd.DataFrame, rules: Sequence[tuple[str, pd.Series[bool]]]) -> str:
+    """Return the broken rules, each with the number of rows that break it and the first of them; empty if none is."""
+    return "; ".join(_fault(rule, np.asarray(broken, dtype=bool), rows) for rule, broken in rules if np.any(broken))
 
 
 def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.Series[bool]]]:
@@ -76,6 +81,17 @@ def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.S
         rules.append(("recency > T", numbers["recency"] > numbers["T"]))
     if {"frequency", "recency"} <= set(numbers.columns):
         rules.append(("frequency = 0, recency > 0", (numbers["frequency"] == 0) & (numbers["recency"] > 0)))
+    return rules
+
+
+def _rules_of_opportunities(numbers: pd.DataFrame) -> list[tuple[str, pd.Series[bool]]]:
+    rules = [
+        (f"{name} ≠ 0, 1, 2, …", np.isfinite(numbers[name]) & (numbers[name] % 1 != 0))
+        for name in ("recency", "T")
+        if name in numbers.columns
+    ]
+    if {"frequency", "recency"} <= set(numbers.columns):
+        rules.append(("frequency > recency", numbers["frequency"] > numbers["recency"]))
     return rules
 
 

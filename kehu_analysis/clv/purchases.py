@@ -1,407 +1,124 @@
-"""What every model of repeat purchases and dropout can tell of a customer, from a few functions of its own."""
+"""Fitting models of repeat purchases and dropout, with covariates or without."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource, Sample, compressed
-from kehu_analysis.clv.checks import checked_summary
-from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.base import Sample, compressed
+from kehu_analysis.clv.covariates import CovariateEffects
+from kehu_analysis.clv.effects import Effect
+from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredictions, lengths_of
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
-
-class History(NamedTuple):
-    """Pasts of customers, in the time unit of the parameters; arrays of one shape, (n,).
-
-    Attributes
-    ----------
-    x, t_x, T
-        Repeat purchases, age at the last of them (0 where there is none), age now. A customer who has just made the
-        first purchase is (0, 0, 0).
-    """
-
-    x: FloatArray
-    t_x: FloatArray
-    T: FloatArray
-
-    def part(self, rows: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Self:
-        """Return some of the customers."""
-        return type(self)(*(column[rows] for column in self))
+__all__ = ["DrawnPurchases", "History", "PurchaseModel", "lengths_of"]
 
 
-class DrawnPurchases(NamedTuple):
-    """Futures with at least one purchase; all others have none.
-
-    Attributes
-    ----------
-    draw, customer
-        Which, shape (n_futures,).
-    purchases
-        By period, shape (n_futures, n_periods).
-    """
-
-    draw: npt.NDArray[np.int64]
-    customer: npt.NDArray[np.int64]
-    purchases: npt.NDArray[np.int64]
-
-
-class PurchaseModel(MaximumLikelihoodModel):
+class PurchaseModel(PurchasePredictions):
     """Purchases in continuous time until an unseen end ("buy till you die").
 
-    A model of this kind states its likelihood and what it expects of a customer *who is alive now*; all else follows
-    here: who left buys nothing, and a new customer is one whose past is (0, 0, 0).
+    A model of this kind states its likelihood, and what :class:`PurchasePredictions` asks of it; how it is fitted, with
+    covariates or without, is said here.
 
     Parameters
     ----------
+    purchase_covariates, dropout_covariates
+        Static covariates of the rate of purchases and of leaving: columns of the summary that hold numbers, or a
+        formula such as ``"C(channel) + km"``. A coefficient g multiplies the rate by exp(g) for each unit of its
+        covariate.
+    equal_effects
+        Covariates of both whose effects are to have one coefficient.
+    ridge
+        Half the sum of squared coefficients times this is taken off the log-likelihood that is maximised, as if the
+        coefficients came from a normal distribution of variance 1 / ridge; ``log_likelihood_`` is without it.
     max_iterations, tolerance
         See :class:`~kehu_analysis.clv.base.MaximumLikelihoodModel`, which also lists the fitted attributes.
-
-    Notes
-    -----
-    A model's own functions take parameters as arrays that broadcast against the customers, shape () or (n,) each, in
-    the order of ``parameter_names``, and times in the unit of the scale parameters.
     """
 
+    #: Effects that covariates can have, with the parameter moved and the sign; the first is that of purchases.
+    _targets: ClassVar[Mapping[str, tuple[int, float]]] = {}
     #: Columns of the summary that the likelihood reads.
     _columns: ClassVar[tuple[str, ...]] = ("frequency", "recency", "T")
 
-    @abstractmethod
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Return the probability that each customer is alive now; broadcasts over leading axes of parameters."""
+    def __init__(
+        self,
+        *,
+        purchase_covariates: str | Sequence[str] | None = None,
+        dropout_covariates: str | Sequence[str] | None = None,
+        equal_effects: Sequence[str] = (),
+        ridge: float = 0.0,
+        max_iterations: int = 200,
+        tolerance: float = 1e-4,
+    ) -> None:
+        super().__init__(max_iterations=max_iterations, tolerance=tolerance)
+        self.purchase_covariates = purchase_covariates
+        self.dropout_covariates = dropout_covariates
+        self.equal_effects = equal_effects
+        self.ridge = ridge
 
-    @abstractmethod
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Return the expected purchases in the next ``t`` (> 0) of customers who are alive now."""
+    def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
+        """Fit to a summary of purchases.
 
-    @abstractmethod
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Return the probability that customers who are alive now still are in ``t`` (> 0)."""
+        Parameters
+        ----------
+        summary
+            One row a customer, or a group of identical customers with their number as ``weight``: frequency (repeat
+            purchase days), recency and T (ages, in one time unit), the covariates if the model has any.
+        y
+            Ignored; there for scikit-learn.
 
-    @abstractmethod
-    def _counts_while_alive(
-        self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Return the probability of exactly ``n`` purchases in the next ``t`` (> 0) of customers who are alive now."""
+        Raises
+        ------
+        DataError
+            The summary breaks its rules, or a covariate does.
+        InsufficientDataError
+            The customers do not carry the model.
+        ConvergenceError
+            The search did not reach a maximum.
+        UsageError
+            A formula cannot be read, or covariates said to have equal effects are not those of both processes.
+        """
+        if not (np.isfinite(self.ridge) and self.ridge >= 0):
+            raise UsageError("bad_ridge", ridge=self.ridge)
+        self._covariates = CovariateEffects(
+            self._targets, self.purchase_covariates, self.dropout_covariates, self.equal_effects, summary
+        )
+        return super().fit(summary)
 
-    @abstractmethod
-    def _residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Return the expected number of all coming purchases of customers alive now, discounted continuously."""
+    def _coefficient_names(self) -> tuple[str, ...]:
+        return self._covariates.names
 
-    @abstractmethod
-    def draw_futures(
-        self, past: History, lengths: FloatArray, parameters: FloatArray, rng: np.random.Generator
-    ) -> DrawnPurchases:
-        """Draw one future of each customer for each row of ``parameters``, shape (draws, k)."""
-
-    @abstractmethod
-    def _draw_pasts(self, T: FloatArray, parameters: FloatArray, rng: np.random.Generator) -> pd.DataFrame:
-        """Draw the summary columns of new customers up to age ``T``."""
+    def _ridge(self) -> float:
+        return self.ridge
 
     def _sample(self, summary: pd.DataFrame) -> Sample:
+        unique = self._unique(summary)
+        number = unique["weight"].to_numpy()
+        # The mean age as the measure of time makes the fit one and the same in days, weeks or months.
+        measure = float(np.average(unique["T"], weights=number))
+        x = unique["frequency"].to_numpy()
+        values = {"x": x, "t_x": unique["recency"].to_numpy() / measure, "T": unique["T"].to_numpy() / measure}
+        if "sum_log_interval" in unique.columns:
+            values["sum_log_interval"] = unique["sum_log_interval"].to_numpy() - x * np.log(measure)
+        log_jacobian = -float(np.sum(x * number)) * np.log(measure)
+        return Sample(values, number, measure, log_jacobian, self._covariates.effects(unique))
+
+    def _unique(self, summary: pd.DataFrame) -> pd.DataFrame:
         columns = list(self._columns)
-        rows = checked_summary(summary, columns)
+        rows = self._checked(summary, columns)
         weight = rows["weight"] if "weight" in rows.columns else pd.Series(1.0, index=rows.index)
         n_customers = float(weight.sum())
         if n_customers < 2:
             raise InsufficientDataError("too_few_customers", model=type(self).__name__, n=round(n_customers))
         if not (rows["frequency"] > 0).any():
             raise InsufficientDataError("nobody_bought_twice", n=round(n_customers))
-        unique = compressed(rows, columns)
-        number = unique["weight"].to_numpy()
-        # The mean age as the measure of time makes the fit one and the same in days, weeks or months.
-        measure = float(np.average(unique["T"], weights=number))
-        x = unique["frequency"].to_numpy()
-        values = {"x": x, "t_x": unique["recency"].to_numpy() / measure, "T": unique["T"].to_numpy() / measure}
-        if "sum_log_interval" in columns:
-            values["sum_log_interval"] = unique["sum_log_interval"].to_numpy() - x * np.log(measure)
-        return Sample(values, number, measure, -float(np.sum(x * number)) * np.log(measure))
+        covariates = self._covariates.table(summary)
+        return compressed(pd.concat([rows, covariates], axis=1), [*columns, *covariates.columns])
 
-    def expected_probability_alive(
-        self, summary: pd.DataFrame, future_t: float | npt.ArrayLike = 0.0
-    ) -> pd.Series[float]:
-        """Probability that each customer has not left for good by now, or by ``future_t`` from now.
-
-        Parameters
-        ----------
-        summary
-            Columns frequency, recency, T (time unit of the fit).
-        future_t
-            Time from now, in the same unit: one number, or one a customer.
-
-        Returns
-        -------
-        Series
-            ``probability_alive``, with the index of ``summary``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError
-        UsageError
-            ``future_t`` is negative or not finite.
-        """
-        past, parameters = self._given(summary)
-        t = lengths_of(future_t, len(past.x))
-        chance = self._probability_alive(past, parameters)
-        later = t > 0
-        if later.any():
-            some = _part(parameters, later)
-            chance[later] *= self._survival_while_alive(past.part(later), t[later], some)
-        return pd.Series(chance, index=summary.index, name="probability_alive")
-
-    def expected_purchases(self, summary: pd.DataFrame, future_t: float | npt.ArrayLike) -> pd.Series[float]:
-        """Expected number of purchases of each customer in the next ``future_t``.
-
-        Parameters
-        ----------
-        summary
-            Columns frequency, recency, T (time unit of the fit).
-        future_t
-            Length of the future, in the same unit: one number, or one a customer.
-
-        Returns
-        -------
-        Series
-            ``expected_purchases``, with the index of ``summary``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError
-        UsageError
-            ``future_t`` is negative or not finite.
-        """
-        past, parameters = self._given(summary)
-        purchases = self.expected_purchases_of(past, lengths_of(future_t, len(past.x)), parameters)
-        return pd.Series(purchases, index=summary.index, name="expected_purchases")
-
-    def expected_probability_no_purchase(
-        self, summary: pd.DataFrame, future_t: float | npt.ArrayLike
-    ) -> pd.Series[float]:
-        """Probability that each customer buys nothing in the next ``future_t``, having left or not.
-
-        Parameters, errors: see :meth:`expected_purchases`.
-
-        Returns
-        -------
-        Series
-            ``probability_no_purchase``, with the index of ``summary``.
-        """
-        none = self.expected_probability_of_purchases(summary, future_t, 0)
-        return none.rename("probability_no_purchase")
-
-    def expected_probability_of_purchases(
-        self, summary: pd.DataFrame, future_t: float | npt.ArrayLike, n_purchases: int | npt.ArrayLike
-    ) -> pd.Series[float]:
-        """Probability that each customer makes exactly ``n_purchases`` in the next ``future_t``.
-
-        Parameters
-        ----------
-        summary, future_t
-            See :meth:`expected_purchases`.
-        n_purchases
-            0, 1, 2, …: one number, or one a customer.
-
-        Returns
-        -------
-        Series
-            ``probability_of_purchases``, with the index of ``summary``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError
-        UsageError
-            ``future_t`` or ``n_purchases`` is negative, not finite, or no whole number of purchases.
-        """
-        past, parameters = self._given(summary)
-        t, n = lengths_of(future_t, len(past.x)), _counts_of(n_purchases, len(past.x))
-        chance = np.asarray(n == 0, dtype=float)
-        later = np.flatnonzero(t > 0)
-        if len(later):
-            some, of = past.part(later), _part(parameters, later)
-            alive = self._probability_alive(some, of)
-            chance[later] *= 1 - alive
-            chance[later] += alive * self._counts_while_alive(some, t[later], n[later], of)
-        return pd.Series(chance, index=summary.index, name="probability_of_purchases")
-
-    def expected_purchases_new_customer(self, t: float | npt.ArrayLike) -> npt.NDArray[np.float64] | float:
-        """Expected repeat purchases of a customer in the time ``t`` after the first purchase.
-
-        Parameters
-        ----------
-        t
-            One length of time or an array of them, in the time unit of the fit.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, UsageError
-        """
-        lengths = np.atleast_1d(np.asarray(t, dtype=float))
-        flat = lengths_of(lengths.ravel(), lengths.size)
-        purchases = self.expected_purchases_of(_new(flat.size), flat, self._of_new_customers())
-        return float(purchases[0]) if np.ndim(t) == 0 else purchases.reshape(lengths.shape)
-
-    def probability_of_purchases_new_customer(
-        self, t: float, n_purchases: int | npt.ArrayLike
-    ) -> npt.NDArray[np.float64] | float:
-        """Probability that a customer makes exactly ``n_purchases`` repeat purchases in the time ``t`` after the first.
-
-        Parameters
-        ----------
-        t
-            Length of time, in the time unit of the fit.
-        n_purchases
-            One number or an array of them.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, UsageError
-        """
-        wanted = np.atleast_1d(np.asarray(n_purchases))
-        none = np.zeros(wanted.size)
-        summary = pd.DataFrame({"frequency": none, "recency": none, "T": none})
-        chance = self.expected_probability_of_purchases(summary, t, wanted.ravel()).to_numpy(dtype=float)
-        return float(chance[0]) if np.ndim(n_purchases) == 0 else np.asarray(chance.reshape(wanted.shape))
-
-    def discounted_expected_residual_transactions(
-        self, summary: pd.DataFrame, discount_rate: float
-    ) -> pd.Series[float]:
-        r"""Expected number of all coming purchases, each discounted to now: what is left of a customer.
-
-        Parameters
-        ----------
-        summary
-            See :meth:`expected_purchases`.
-        discount_rate
-            Continuously compounded rate per time unit of the fit, above 0: :math:`\ln(1 + d) / n` for a yearly rate d
-            and a year of n units.
-
-        Returns
-        -------
-        Series
-            ``discounted_residual_transactions``, with the index of ``summary``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError
-        UsageError
-            The rate is not above 0: without discount the sum need not be finite.
-        """
-        if not (np.isfinite(discount_rate) and discount_rate > 0):
-            raise UsageError("bad_discount_rate", discount_rate=discount_rate)
-        past, parameters = self._given(summary)
-        residual = self._probability_alive(past, parameters) * self._residual_while_alive(
-            past, discount_rate, parameters
-        )
-        return pd.Series(residual, index=summary.index, name="discounted_residual_transactions")
-
-    def simulate_future(
-        self,
-        summary: pd.DataFrame,
-        period_lengths: Sequence[float],
-        *,
-        rng: RandomSource,
-        draws: int = 1,
-        parameters: pd.DataFrame | None = None,
-    ) -> npt.NDArray[np.int64]:
-        """Draw what each customer purchases in coming periods, exactly from the model given their past.
-
-        Parameters
-        ----------
-        summary
-            Columns frequency, recency, T (time unit of the fit).
-        period_lengths
-            Lengths of the periods that follow one another from now, in the same unit.
-        rng
-            Seed or generator.
-        draws
-            Number of futures of each customer.
-        parameters
-            One row a draw, to let the parameters vary as well (see :meth:`draw_parameters`); the fitted ones
-            when not given.
-
-        Returns
-        -------
-        Array of shape (draws, n_customers, n_periods).
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError, UsageError
-        """
-        fitted = self._parameters()
-        past = self._past(summary)
-        lengths = lengths_of(np.asarray(period_lengths, dtype=float), len(period_lengths))
-        values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.parameter_names)]
-        drawn = self.draw_futures(past, lengths, np.asarray(values, dtype=float), np.random.default_rng(rng))
-        purchases = np.zeros((len(values), len(past.x), len(lengths)), dtype=np.int64)
-        purchases[drawn.draw, drawn.customer] = drawn.purchases
-        return purchases
-
-    def simulate_customers(self, T: npt.ArrayLike, *, rng: RandomSource) -> pd.DataFrame:
-        """Draw new customers up to the age ``T`` (time unit of the fit): a summary as the model is fitted to.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, UsageError
-        """
-        ages = np.atleast_1d(np.asarray(T, dtype=float))
-        return self._draw_pasts(lengths_of(ages, ages.size), self._parameters(), np.random.default_rng(rng))
-
-    def expected_purchases_of(
-        self, past: History, future_t: FloatArray, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Expected purchases in ``future_t`` under given parameters, each of shape () or (n,)."""
-        purchases = np.zeros(len(past.x))
-        later = np.flatnonzero(future_t > 0)
-        if len(later):
-            some, of = past.part(later), _part(parameters, later)
-            purchases[later] = self._probability_alive(some, of) * self._purchases_while_alive(
-                some, future_t[later], of
-            )
-        return purchases
-
-    def _given(self, summary: pd.DataFrame) -> tuple[History, Sequence[FloatArray]]:
-        parameters = self._parameters()
-        return self._past(summary), list(parameters)
-
-    def _past(self, summary: pd.DataFrame) -> History:
-        rows = checked_summary(summary, ["frequency", "recency", "T"])
-        return History(*(rows[name].to_numpy() for name in ("frequency", "recency", "T")))
-
-    def _of_new_customers(self) -> Sequence[FloatArray]:
-        return list(self._parameters())
-
-
-def _new(size: int) -> History:
-    return History(np.zeros(size), np.zeros(size), np.zeros(size))
-
-
-def _part(parameters: Sequence[FloatArray], rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> list[FloatArray]:
-    return [values if np.ndim(values) == 0 else values[rows] for values in parameters]
-
-
-def lengths_of(future_t: float | npt.ArrayLike, size: int) -> FloatArray:
-    """Return lengths of time, one a customer.
-
-    Raises
-    ------
-    UsageError
-        One is negative or not finite.
-    """
-    lengths = np.broadcast_to(np.asarray(future_t, dtype=float), (size,))
-    if not (np.isfinite(lengths).all() and (lengths >= 0).all()):
-        raise UsageError("bad_horizon", future_t=future_t)
-    return lengths
-
-
-def _counts_of(n_purchases: int | npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
-    given = np.broadcast_to(np.asarray(n_purchases, dtype=float), (size,))
-    if not (np.isfinite(given).all() and (given >= 0).all() and (given % 1 == 0).all()):
-        raise UsageError("bad_number_of_purchases", n_purchases=n_purchases)
-    return np.asarray(given, dtype=np.int64)
+    def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
+        if not self._covariates.names:
+            return ()
+        return self._covariates.effects(self._covariates.table(summary))

@@ -1,5 +1,12 @@
 """Tables that the analyses ask for: each one readable SQL text, run by an engine."""
 
-from kehu_analysis.summaries.run import btyd_summary, cohorts, customer_history, monthly_sales, set_apart_sales
+from kehu_analysis.summaries.run import (
+    btyd_summary,
+    cohorts,
+    customer_history,
+    monthly_sales,
+    set_apart_sales,
+    weekly_purchases,
+)
 
-__all__ = ["btyd_summary", "cohorts", "customer_history", "monthly_sales", "set_apart_sales"]
+__all__ = ["btyd_summary", "cohorts", "customer_history", "monthly_sales", "set_apart_sales", "weekly_purchases"]

@@ -9,15 +9,13 @@ from importlib import resources
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from kehu_analysis.data import Dataset
 from kehu_analysis.engine import DuckDBEngine, Engine
-from kehu_analysis.errors import DataError
 from kehu_analysis.periods import days_per_unit
 from kehu_analysis.summaries.in_memory import history_of_frame
+from kehu_analysis.summaries.results import columns_of, dates_of, day_number, frame_of, month_number, months_of
 
-_EPOCH = date(1970, 1, 1)
 _MONTHS_PER_PERIOD = {"month": 1, "quarter": 3}
 _MONTH_CODES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
@@ -102,8 +100,8 @@ def customer_history(
     found, ids, end = _by_customer(transactions, as_of, engine, squared=True)
     frequency, total = found["frequency"], found["total_amount"]
     return _btyd(found, ids, end, days_per_unit(time_unit)).assign(
-        first_purchase=_dates(found["first_day"]),
-        last_purchase=_dates(found["last_day"]),
+        first_purchase=dates_of(found["first_day"]),
+        last_purchase=dates_of(found["last_day"]),
         total_amount=total,
         mean_amount=total / (frequency + 1),
         n_intervals=frequency,
@@ -117,11 +115,11 @@ def _by_customer(
 ) -> tuple[dict[str, np.ndarray], pd.Series, int]:
     """Return the columns of ``btyd.sql``, the ids by ``customer_key``, and the last day counted."""
     if not isinstance(transactions, Dataset):
-        return history_of_frame(transactions, None if as_of is None else _days(as_of), squared=squared)
-    end = _days(as_of or transactions.last_date)
+        return history_of_frame(transactions, None if as_of is None else day_number(as_of), squared=squared)
+    end = day_number(as_of or transactions.last_date)
     days = transactions.path("purchase_days")
     rows = (engine or DuckDBEngine()).query(_sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end})
-    return _columns(rows), _customer_ids(transactions), end
+    return columns_of(rows), _customer_ids(transactions), end
 
 
 def _btyd(found: Mapping[str, np.ndarray], ids: pd.Series, end: int, unit_days: float) -> pd.DataFrame:
@@ -167,17 +165,17 @@ def monthly_sales(
     """
     runner = engine or DuckDBEngine()
     end = as_of or dataset.last_date
-    first = 0 if months is None else _month(end) - months + 1
-    found = _frame(
+    first = 0 if months is None else month_number(end) - months + 1
+    found = frame_of(
         runner.query(
             _sql("monthly_sales"),
             tables={"purchase_days": dataset.path("purchase_days")},
-            parameters={"as_of": _days(end), "first_month": first},
+            parameters={"as_of": day_number(end), "first_month": first},
         )
     )
     columns = {
         "customer_id": _customer_ids(dataset).iloc[found["customer_key"]].reset_index(drop=True),
-        "month": _months(found["month"].to_numpy()),
+        "month": months_of(found["month"].to_numpy()),
         "amount": found["amount"],
         "n_purchase_days": found["n_purchase_days"],
     }
@@ -206,14 +204,14 @@ def set_apart_sales(dataset: Dataset, as_of: date | None = None, *, engine: Engi
     0
     """
     runner = engine or DuckDBEngine()
-    found = _frame(
+    found = frame_of(
         runner.query(
             _sql("set_apart_sales"),
             tables={"transactions_set_apart": dataset.path("transactions_set_apart")},
-            parameters={"as_of": _days(as_of or dataset.last_date)},
+            parameters={"as_of": day_number(as_of or dataset.last_date)},
         )
     )
-    return pd.DataFrame({"month": _months(found["month"].to_numpy()), "amount": found["amount"]})
+    return pd.DataFrame({"month": months_of(found["month"].to_numpy()), "amount": found["amount"]})
 
 
 def cohorts(
@@ -249,24 +247,64 @@ def cohorts(
     end = as_of or dataset.last_date
     n_months = _MONTHS_PER_PERIOD[period]
     first_month = dataset.fiscal_year_start - 1 if period == "quarter" else 0
-    found = _frame(
+    found = frame_of(
         runner.query(
             _sql("cohorts"),
             tables={"purchase_days": dataset.path("purchase_days")},
-            parameters={"as_of": _days(end), "first_month": first_month, "months_per_period": n_months},
+            parameters={"as_of": day_number(end), "first_month": first_month, "months_per_period": n_months},
         )
     )
     # The last period that had ended by then: the one before that of the following day.
-    last = (_month(end + timedelta(days=1)) - first_month) // n_months - 1
+    last = (month_number(end + timedelta(days=1)) - first_month) // n_months - 1
     sizes = found.loc[found["age"] == 0].set_index("cohort")["n_active"]
     pairs = [(cohort, age) for cohort in sizes.index for age in range(last - cohort + 1)]
     cells = pd.MultiIndex.from_frame(pd.DataFrame(pairs, columns=["cohort", "age"], dtype="int64"))
     table = found.set_index(["cohort", "age"]).reindex(cells, fill_value=0).reset_index()
-    periods = _months(table["cohort"].to_numpy() * n_months + first_month)
+    periods = months_of(table["cohort"].to_numpy() * n_months + first_month)
     if period == "quarter":
         periods = periods.asfreq(_quarter_frequency(dataset.fiscal_year_start))
     table.insert(2, "n_customers", sizes.reindex(table["cohort"]).to_numpy())
     return table.assign(cohort=periods)
+
+
+def weekly_purchases(
+    dataset: Dataset, acquired_until: date, as_of: date | None = None, *, engine: Engine | None = None
+) -> pd.DataFrame:
+    """Count the repeat purchases of each week, of the customers who were there by a day.
+
+    Parameters
+    ----------
+    dataset
+        An open dataset.
+    acquired_until
+        Last day of first purchases, inclusive; a week ends with it.
+    as_of
+        Last day counted, inclusive; by default the last day of the log.
+
+    Returns
+    -------
+    DataFrame
+        One row a whole week, also those without a purchase: week_end (last day), n_purchases (repeat purchase days).
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> weeks = weekly_purchases(open_dataset("data/cdnow"), date(1997, 9, 30))
+    >>> weeks[weeks["week_end"] == date(1997, 9, 30)]["n_purchases"].item()
+    543
+    """
+    runner, end = engine or DuckDBEngine(), as_of or dataset.last_date
+    found = frame_of(
+        runner.query(
+            _sql("weekly_purchases"),
+            tables={"purchase_days": dataset.path("purchase_days")},
+            parameters={"as_of": day_number(end), "acquired_until": day_number(acquired_until)},
+        )
+    )
+    since = day_number(acquired_until) + 1
+    weeks = np.arange(-((since - day_number(dataset.first_date)) // 7), (day_number(end) + 1 - since) // 7)
+    counts = found.set_index("week")["n_purchases"].reindex(weeks, fill_value=0)
+    return pd.DataFrame({"week_end": dates_of(since + 7 * weeks + 6), "n_purchases": counts.to_numpy()})
 
 
 def _quarter_frequency(fiscal_year_start: int) -> str:
@@ -282,41 +320,3 @@ def _customer_ids(dataset: Dataset) -> pd.Series:
 @cache
 def _sql(name: str) -> str:
     return resources.files("kehu_analysis.summaries").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return pd.DataFrame(_columns(table))
-
-
-def _columns(table: pa.Table) -> dict[str, np.ndarray]:
-    # Sums were exact in the engine; each becomes the nearest float once, whole numbers int64.
-    return {name: _numbers(table[name].combine_chunks()) for name in table.column_names}
-
-
-def _numbers(values: pa.Array) -> np.ndarray:
-    kind = values.type
-    if not pa.types.is_decimal(kind):
-        return np.asarray(values.cast(pa.int64()) if pa.types.is_integer(kind) else values)
-    # Arrow's own cast makes 0.03 a neighbour of the float 0.03. A division of whole numbers rounds once and rightly.
-    words = np.frombuffer(values.cast(pa.decimal128(38, kind.scale)).buffers()[1] or b"", dtype="<i8").reshape(-1, 2)
-    whole, overflow = words[values.offset : values.offset + len(values)].T
-    if (overflow != whole >> 63).any():
-        raise DataError("sum_too_large")
-    numbers: np.ndarray = whole / 10**kind.scale if kind.scale else whole
-    return numbers
-
-
-def _days(day: date) -> int:
-    return (day - _EPOCH).days
-
-
-def _month(day: date) -> int:
-    return day.year * 12 + day.month - 1
-
-
-def _months(months: np.ndarray) -> pd.PeriodIndex:
-    return pd.PeriodIndex(np.asarray(months - 1970 * 12, dtype="datetime64[M]"), freq="M")
-
-
-def _dates(days: np.ndarray) -> pd.Series:
-    return pd.Series(days.astype("datetime64[D]").astype(object))

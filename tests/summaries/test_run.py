@@ -8,7 +8,15 @@ import pytest
 from kehu_analysis import open_dataset
 from kehu_analysis.errors import DataError, InsufficientDataError
 from kehu_analysis.periods import DAYS_PER_UNIT
-from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, in_memory, monthly_sales, set_apart_sales
+from kehu_analysis.summaries import (
+    btyd_summary,
+    cohorts,
+    customer_history,
+    in_memory,
+    monthly_sales,
+    set_apart_sales,
+    weekly_purchases,
+)
 
 LOG = pd.DataFrame(
     [
@@ -314,3 +322,18 @@ def test_amounts_and_days_too_wide_for_one_number(monkeypatch):
         customer_history(frame)
     monkeypatch.setattr(in_memory, "_BITS", 34)  # enough for the sum, not for customer, day and money side by side
     pd.testing.assert_frame_equal(customer_history(frame), packed)
+
+
+def test_weekly_purchases_by_hand(dataset):
+    days = {"a": ("01", "05", "06", "06", "14"), "b": ("06", "07"), "c": ("08", "09"), "z": ("28",)}
+    lines = [(customer, f"2026-01-{day}", 1.0) for customer, those in days.items() for day in those]
+    opened = dataset(pd.DataFrame([*lines, ("b", "2026-01-20", -1.0)], columns=LOG.columns))
+    found = weekly_purchases(opened, date(2026, 1, 7))
+    # c came later; a's two lines of one day are one purchase day; a return is none; the first and last weeks are whole.
+    assert found["week_end"].tolist() == [date(2026, 1, day) for day in (7, 14, 21, 28)]
+    assert found["n_purchases"].tolist() == [3, 1, 0, 0]
+    assert weekly_purchases(opened, date(2026, 1, 7), date(2026, 1, 20))["week_end"].tolist() == [
+        date(2026, 1, 7),
+        date(2026, 1, 14),
+    ]
+    assert len(weekly_purchases(opened, date(2026, 1, 8))) == 3

@@ -182,9 +182,11 @@ def _filling(folder: Path) -> Iterator[Path]:
         building.mkdir(parents=True)
         try:
             yield building
-            for name in there:
+            # However this ends: a folder in between is known as ours by its parameters, and without a log as no company.
+            (building / PARAMETERS).replace(folder / PARAMETERS)
+            for name in sorted(there - {PARAMETERS}, key=_is_log, reverse=True):
                 (folder / name).unlink()
-            for path in building.iterdir():
+            for path in sorted(building.iterdir(), key=lambda path: _is_log(path.name)):
                 path.rename(folder / path.name)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -193,3 +195,7 @@ def _filling(folder: Path) -> Iterator[Path]:
                     folder.rmdir()
     except OSError as error:
         raise RunError("demo_cannot_write", path=folder, reason=reason_of(error)) from error
+
+
+def _is_log(name: str) -> bool:
+    return name.startswith(TABLES[0])

@@ -182,7 +182,7 @@ def _filling(folder: Path) -> Iterator[Path]:
         building.mkdir(parents=True)
         try:
             yield building
-            # However this ends: a folder in between is known as ours by its parameters, and without a log as no company.
+            # However this ends: a folder in between is known as ours by its parameters and has no log until the end.
             (building / PARAMETERS).replace(folder / PARAMETERS)
             for name in sorted(there - {PARAMETERS}, key=_is_log, reverse=True):
                 (folder / name).unlink()

@@ -82,7 +82,7 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
 
     def _start(self, sample: Sample) -> FloatArray:
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
-        taken = np.clip(np.sum(x * sample.weight) / np.sum((t_x + T) / 2 * sample.weight), 0.01, 0.99)
+        taken = (np.sum(x * sample.weight) + 0.5) / (np.sum((t_x + T) / 2 * sample.weight) + 1)
         mean_T = float(np.average(T, weights=sample.weight))
         return np.array([2 * taken, 2 * (1 - taken), 1.0, max(mean_T, 1.0)])
 

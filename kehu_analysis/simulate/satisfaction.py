@@ -59,6 +59,11 @@ def draw_satisfaction(world: World, clock: Clock, block: int, shops: Shops) -> S
     for part in (trait, moved):
         part[..., idle] = share * part[..., acting] + np.sqrt(1 - share**2) * part[..., idle]
     latent = given["driver_mean"] + given["driver_trait_sd"] * trait[:, None] + given["driver_wave_sd"] * moved
+    farther = (shops.distance_km - given["delivery_reference_km"]) / 10
+    latent[..., names.index("delivery")] += given["delivery_per_10_km"] * farther[:, None]
+    service = given["service_size_large"] * (shops.size_class == 2)
+    service = service + given["service_type_restaurant"] * shops.is_type("restaurant")
+    latent[..., names.index("service")] += service[:, None]
     drivers = np.clip(np.rint(latent), 1, 5)
     assert drivers.shape == shape
     noise = given["noise_sd"] * np.stack([rng.normal(size=len(shops)) for _ in range(n_waves)], axis=1)

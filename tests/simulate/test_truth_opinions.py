@@ -49,10 +49,10 @@ def response_found(given: Company, *, on_satisfaction: bool) -> list[Found]:
     return found_of(fit, {name: truth[name] for name in names})
 
 
-def weighted_mean_found(given: Company) -> Found:
+def mean_found(given: Company, *, weighted: bool = True) -> Found:
     """Mean satisfaction of who answered, weighted by what is known of shops, against that of all who were asked."""
     rows = asked_shops(given)
-    known = rows[["const", "size_large", "type_restaurant", "per_10_km"]]
+    known = rows[["const", "size_large", "type_restaurant", "per_10_km"] if weighted else ["const"]]
     chance = sm.GLM(rows.answered.astype(float), known, family=sm.families.Binomial()).fit().fittedvalues
     weight = rows.answered / chance
     truth = rows.satisfaction.mean()
@@ -60,7 +60,7 @@ def weighted_mean_found(given: Company) -> Found:
     # What answering by chance leaves open, by shop.
     part = (weight - 1) * (rows.satisfaction - estimate)
     error = np.sqrt((part.groupby(rows.customer_id).sum() ** 2).sum()) / len(rows)
-    return Found("weighted mean", estimate, error, truth)
+    return Found("weighted mean" if weighted else "mean", estimate, error, truth)
 
 
 def test_two_drivers_act_and_four_do_not() -> None:
@@ -84,11 +84,38 @@ def test_answering_depends_on_satisfaction_where_asked_for() -> None:
     assert_found(response_found(company(nonresponse="satisfaction"), on_satisfaction=True))
 
 
+def driver_means_found(given: Company) -> list[Found]:
+    """Least squares of the two acting drivers on what is known of a shop, errors by shop."""
+    surveys = given.tables["surveys"].merge(given.shops, on="customer_id")
+    known = pd.DataFrame(
+        {
+            "const": 1.0,
+            "delivery_per_10_km": surveys.distance_10_km - GIVEN["delivery_reference_km"] / 10,
+            "service_size_large": (surveys["size_class"] == SIZES[2]).astype(float),
+            "service_type_restaurant": (surveys.type == "restaurant").astype(float),
+        }
+    )
+    found = []
+    for driver in ("delivery", "service"):
+        fit = sm.OLS(surveys[f"driver_{driver}"].astype(float), known).fit(
+            cov_type="cluster", cov_kwds={"groups": surveys.customer_id.astype("category").cat.codes}
+        )
+        truths = {name: GIVEN[name] if name.startswith(driver) else 0.0 for name in known.columns[1:]}
+        found += [one._replace(name=f"{driver}: {one.name}") for one in found_of(fit, truths)]
+    return found
+
+
+def test_what_is_known_of_a_shop_moves_two_drivers() -> None:
+    assert_found(driver_means_found(company()))
+
+
 def test_weighting_mends_the_mean() -> None:
-    assert_found([weighted_mean_found(company())])
+    given = company(6000)
+    assert mean_found(given, weighted=False).z > 4
+    assert_found([mean_found(given)])
 
 
 def test_weighting_does_not_mend_the_mean_where_the_satisfied_answer() -> None:
-    found = weighted_mean_found(company(nonresponse="satisfaction"))
+    found = mean_found(company(nonresponse="satisfaction"))
     assert found.z > 8
     assert found.estimate - found.truth > 0.1

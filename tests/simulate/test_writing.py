@@ -152,10 +152,12 @@ def test_what_ends_in_between_leaves_what_was_there(tmp_path, monkeypatch, end, 
     assert ({} if is_new else contents(place)) == before
 
 
-@pytest.mark.parametrize("moved", [1, 9, len(TABLES) + len(TRUTHS) + 1])
-def test_a_folder_in_between_is_no_company_and_can_be_filled_again(tmp_path, monkeypatch, moved):
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("moved", [1, len(TABLES) + len(TRUTHS) + 1])
+def test_a_folder_in_between_is_no_company_and_can_be_filled_again(tmp_path, monkeypatch, moved, is_new):
     place, world = tmp_path / "demo", World(customers=60, quarters=4)
-    write_company(place, World(customers=70, quarters=4))
+    if not is_new:
+        write_company(place, World(customers=70, quarters=4))
     done = []
 
     def rename(path, target):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kehu_analysis.simulate.clock import Clock
 from kehu_analysis.simulate.contacts import Contacts, visits_before
 from kehu_analysis.simulate.lifetimes import Lifetimes
+from kehu_analysis.simulate.prices import price_level
 from kehu_analysis.simulate.ragged import owners, positions
 from kehu_analysis.simulate.shops import Shops
 from kehu_analysis.simulate.world import World, parameters
@@ -86,7 +87,8 @@ def draw_orders(world: World, clock: Clock, block: int, shops: Shops, lives: Lif
     shop, day = _order_days(world, clock, block, shops, lives)
     rng = world.rng(block, "order amounts")
     within = given["order_size"]["within_shop_shape"]
-    amount = shops.order_size[shop] * rng.gamma(within, size=len(shop)) / within
+    # As prices rise shops buy as many cartons as before, for more money.
+    amount = shops.order_size[shop] * price_level(clock)[day] * rng.gamma(within, size=len(shop)) / within
     amount *= np.exp(given["visits"]["effect"] * visits_before(visits, clock, shop, day))
     rate = shops.discount_rate[shop]
     campaign = np.full(len(shop), -1)

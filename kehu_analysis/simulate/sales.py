@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from kehu_analysis.simulate.baskets import category_of_product, draw_baskets
 from kehu_analysis.simulate.clock import Clock
 from kehu_analysis.simulate.orders import Orders
+from kehu_analysis.simulate.prices import unit_prices
 from kehu_analysis.simulate.shops import Shops
-from kehu_analysis.simulate.world import World, catalogue, parameters
+from kehu_analysis.simulate.world import World, parameters
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -93,24 +93,6 @@ def _returns(rng: np.random.Generator, clock: Clock, sold: list[NDArray[Any]]) -
     share = back / quantity
     columns = [order, later, product, -back, -(list_cents * share), -np.rint(discount * share), -(cost * share)]
     return [np.rint(column[chosen]) for column in columns]
-
-
-def unit_prices(clock: Clock) -> dict[str, FloatArray]:
-    """Return list price and cost of a carton in cents, shape (n_years, n_products): the catalogue has the latest."""
-    years = range(int(clock.year[0]), int(clock.year[-1]) + 1)
-    products = catalogue()["products"]
-    found = {}
-    for name, column, rises in (("list", "list_price", "list_price_rise"), ("cost", "unit_cost", "cost_rise")):
-        latest = np.array([product[column] for product in products])
-        found[name] = np.stack([np.rint(100 * latest / _rise_after(year, rises)) for year in years])
-    return found
-
-
-@cache
-def _rise_after(year: int, rises: str) -> float:
-    given = parameters()["prices"]
-    later = [1 + rise for start, rise in zip(given["years"], given[rises], strict=True) if start > year]
-    return float(np.prod(later))
 
 
 def categories_of(lines: Lines) -> IntArray:

@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 from kehu_analysis.simulate.company import parts
 from kehu_analysis.simulate.outcomes import outcomes
+from kehu_analysis.simulate.prices import price_level
 from kehu_analysis.simulate.sums import Sums
 from kehu_analysis.simulate.world import parameters
 from tests.simulate.evidence import TYPES, Company, Found, assert_found, company, found_of
@@ -33,19 +34,22 @@ def visited_orders(given: Company) -> pd.DataFrame:
         first, last = given.campaign_days(code)
         inside |= ((orders.day >= first) & (orders.day <= last)).to_numpy()
     full = orders.day - orders.begin >= parameters()["visits"]["effect_days"]
-    return orders[~inside & full]
+    return orders[~inside & full].copy()
 
 
-def visits_found(given: Company, *, within: bool) -> Found:
-    """Least squares of the log amount on visits, errors by shop; within shops, or as it is naively done."""
+def visits_found(given: Company, *, within: bool) -> list[Found]:
+    """Least squares of the log amount on visits, errors by shop; within shops, or as it is naively done.
+
+    Prices are in it too: as they rise shops buy as many cartons for more money.
+    """
     orders = visited_orders(given)
-    columns = orders[["log_amount", "visits"]].astype(float)
-    # Prices rise with the calendar year and so do the smallest orders; months take care of all that is common.
+    orders["price"] = np.log(price_level(given.clock)[orders.day])
+    columns = orders[["log_amount", "visits", "price"]].astype(float)
     columns = columns - columns.groupby(orders.customer_id if within else np.zeros(len(orders))).transform("mean")
-    fit = sm.OLS(columns.log_amount, columns[["visits"]]).fit(
+    fit = sm.OLS(columns.log_amount, columns[["visits", "price"]]).fit(
         cov_type="cluster", cov_kwds={"groups": orders.customer_id.astype("category").cat.codes}
     )
-    return found_of(fit, {"visits": parameters()["visits"]["effect"]})[0]
+    return found_of(fit, {"visits": parameters()["visits"]["effect"], "price": 1.0})
 
 
 def members(given: Company, code: str) -> pd.DataFrame:
@@ -152,11 +156,11 @@ def true_effect_found(given: Company, code: str) -> Found:
 
 
 def test_visits_work_within_shops_as_planted() -> None:
-    assert_found([visits_found(company(), within=True)])
+    assert_found(visits_found(company(), within=True))
 
 
 def test_visits_seem_to_do_far_more_between_shops() -> None:
-    assert visits_found(company(), within=False).z > 10
+    assert visits_found(company(), within=False)[0].z > 10
 
 
 def test_the_randomised_campaign_moves_one_type() -> None:

@@ -92,7 +92,7 @@ class ShiftedBetaGeoModel(MaximumLikelihoodModel):
         k = np.arange(renewed.max(initial=0))
         each = alpha + beta + k
         last = alpha + beta + renewed
-        value = _log_survival(alpha, beta, renewed) + ended * np.log(alpha / last)
+        value = _log_survival(alpha, beta, renewed) + ended * -np.log1p((beta + renewed) / alpha)
         by_alpha = -_running(1 / each)[renewed] + ended * (beta + renewed) / (alpha * last)
         by_beta = _running(alpha / ((beta + k) * each))[renewed] - ended / last
         return value, np.stack([by_alpha, by_beta])

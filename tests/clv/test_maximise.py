@@ -33,3 +33,18 @@ def test_a_parameter_that_could_be_anywhere_is_at_the_boundary(deviation, at_bou
     top = top_of(objective, 2)
     assert top.at_boundary.tolist() == [False, at_boundary]
     assert np.sqrt(np.diag(top.covariance)) == pytest.approx([1, deviation], rel=1e-3)
+
+
+def test_the_covariance_is_that_of_the_maximum_and_few_evaluations_lead_there():
+    # Far from quadratic: the curvature of the way there is not that at the top, exp(1) and 4.
+    def objective(x):
+        value = x[0] - np.exp(x[0] - 1) / np.exp(-1) - 2 * (x[1] - x[0]) ** 2
+        by = [1 - np.exp(x[0] - 1) / np.exp(-1) + 4 * (x[1] - x[0]), -4 * (x[1] - x[0])]
+        return float(value), np.array(by)
+
+    top = maximise(objective, np.full(2, -3.0), max_iterations=100, tolerance=1e-6)
+    assert top.converged
+    assert top.location == pytest.approx([0, 0], abs=1e-12)
+    assert np.linalg.inv(top.covariance) == pytest.approx(np.array([[5.0, -4.0], [-4.0, 4.0]]), rel=1e-6)
+    # A Hessian is four evaluations: one at each place would make more than 40.
+    assert top.evaluations < 40

@@ -63,6 +63,24 @@ def mean_found(given: Company, *, weighted: bool = True) -> Found:
     return Found("weighted mean" if weighted else "mean", estimate, error, truth)
 
 
+def complaints_found(given: Company) -> Found:
+    """Poisson regression of complaints on the mean score of delivery, of shops that answered three times or more."""
+    scores = given.tables["surveys"].groupby("customer_id").driver_delivery.agg(["size", "mean"])
+    shops = given.shops.merge(scores[scores["size"] >= 3], left_on="customer_id", right_index=True)
+    complaints = given.tables["contacts"].query("kind == 'complaint'").groupby("customer_id").size()
+    counts = complaints.reindex(shops.customer_id).fillna(0).to_numpy()
+    design = sm.add_constant(shops[["mean"]])
+    model = sm.GLM(counts, design, family=sm.families.Poisson(), exposure=shops.end - shops.begin)
+    return found_of(model.fit(scale="X2"), {"mean": parameters()["visits"]["log_complaints_per_point"]})[0]
+
+
+def test_complaints_follow_delivery() -> None:
+    found = complaints_found(company(6000))
+    # A mean of a few answers is not that of all half years: chance in it draws the estimate towards nothing.
+    assert_found([found._replace(error=np.hypot(found.error, 0.05))])
+    assert found.estimate < -4 * found.error
+
+
 def test_two_drivers_act_and_four_do_not() -> None:
     assert_found(drivers_found(company()))
 

@@ -1,17 +1,27 @@
 """Customer lifetime value: how many purchases are still to come, from whom, and what they are worth."""
 
-from kehu_analysis.clv.beta_geo import BetaGeoModel
+from kehu_analysis.clv.beta_geo import (
+    BetaGeoCNBDModel,
+    BetaGeoModel,
+    ModifiedBetaGeoCNBDModel,
+    ModifiedBetaGeoModel,
+)
 from kehu_analysis.clv.beta_geo_beta_binom import BetaGeoBetaBinomModel
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
+from kehu_analysis.clv.interpurchase_times import regularity
 from kehu_analysis.clv.shifted_beta_geo import ShiftedBetaGeoModel
 from kehu_analysis.clv.validation import holdout_check
 from kehu_analysis.clv.value import lifetime_value
 
 __all__ = [
     "BetaGeoBetaBinomModel",
+    "BetaGeoCNBDModel",
     "BetaGeoModel",
     "GammaGammaModel",
+    "ModifiedBetaGeoCNBDModel",
+    "ModifiedBetaGeoModel",
     "ShiftedBetaGeoModel",
     "holdout_check",
     "lifetime_value",
+    "regularity",
 ]

@@ -1,35 +1,33 @@
-"""The beta-geometric/NBD model of repeat purchases and dropout."""
+"""The four models of customers who may leave after a purchase: BG/NBD, MBG/NBD, and both for regular buyers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import special
+from sklearn.base import clone
 
-from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource, Sample, compressed
-from kehu_analysis.clv.checks import checked_summary
-from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
-from kehu_analysis.clv.maximise import FloatArray
-from kehu_analysis.errors import InsufficientDataError, UsageError
+from kehu_analysis.clv.geometric import GeometricDropoutModel
+from kehu_analysis.errors import ConvergenceError, UsageError
 
-_COLUMNS = ["frequency", "recency", "T"]
-#: numpy's geometric draws need a chance above 0; below this nobody leaves within any horizon.
-_SMALLEST_CHANCE = 1e-15
+#: Most stages to a purchase that are tried when their number is not given.
+MOST_STAGES_TRIED = 12
+_FALLS = 2
 
 
-class BetaGeoModel(MaximumLikelihoodModel):
+class BetaGeoModel(GeometricDropoutModel):
     r"""BG/NBD: who is still a customer, and how many purchases are to come.
 
     While alive a customer purchases as a Poisson process with a rate of their own, Gamma(r, alpha) over
-    customers; after each purchase they leave for good with a chance of their own, Beta(a, b) over customers
+    customers; after each repeat purchase they leave for good with a chance of their own, Beta(a, b) over customers
     (Fader, Hardie and Lee 2005, Marketing Science 24, 275-284).
 
     Parameters
     ----------
+    purchase_covariates, dropout_covariates, equal_effects, ridge
+        See :class:`~kehu_analysis.clv.purchases.PurchaseModel`. Covariates of dropout multiply a, and with it the
+        odds of leaving.
     max_iterations, tolerance
         See :class:`~kehu_analysis.clv.base.MaximumLikelihoodModel`, which also lists the fitted attributes.
         ``params_`` holds r, alpha (in the time unit of the data), a, b.
@@ -48,6 +46,7 @@ class BetaGeoModel(MaximumLikelihoodModel):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(1)
     >>> T = np.full(400, 52.0)
     >>> x = rng.poisson(rng.gamma(0.8, 1 / 9.0, 400) * rng.uniform(5, T))
@@ -59,275 +58,152 @@ class BetaGeoModel(MaximumLikelihoodModel):
     True
     """
 
-    parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 0)
+    _leaves_at_once: ClassVar[int] = 0
 
-    def _sample(self, summary: pd.DataFrame) -> Sample:
-        rows = checked_summary(summary, _COLUMNS)
-        weight = rows["weight"] if "weight" in rows.columns else pd.Series(1.0, index=rows.index)
-        n_customers = float(weight.sum())
-        if n_customers < 2:
-            raise InsufficientDataError("too_few_customers", model=type(self).__name__, n=round(n_customers))
-        if not (rows["frequency"] > 0).any():
-            raise InsufficientDataError("nobody_bought_twice", n=round(n_customers))
-        unique = compressed(rows, _COLUMNS)
-        number = unique["weight"].to_numpy()
-        x = unique["frequency"].to_numpy()
-        # The mean age as the measure of time makes the fit one and the same in days, weeks or months.
-        measure = float(np.average(unique["T"], weights=number))
-        columns = {
-            "x": x,
-            "t_x": unique["recency"].to_numpy() / measure,
-            "T": unique["T"].to_numpy() / measure,
-        }
-        return Sample(columns, number, measure, -float(np.sum(x * number)) * np.log(measure))
+    def _stages(self) -> int:
+        return 1
 
-    def _start(self, sample: Sample) -> FloatArray:
-        mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
-        return np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 2.0])
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
-        r, alpha, a, b = parameters
-        x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
-        # Ratios of Gamma functions at whole x are products; their running sums keep every digit, however
-        # large the parameters. log1p does the same for r ln(alpha / (alpha + T)).
-        k = np.arange(x.max())
-        purchases = _running(np.log(r + k) - np.log1p(a / (b + k)))
-        log_now, log_last = np.log1p(T / alpha), np.log1p(t_x / alpha)
-        shape, place = r + x, x.astype(np.intp)
-        # x - 1 first: where b is tiny, b + 1 - 1 would be 0.
-        after_last = np.where(x > 0, b + (x - 1), np.inf)
-        alive = -shape * log_now
-        with np.errstate(divide="ignore"):
-            gone = np.log(a / after_last) - shape * log_last
-        either = np.logaddexp(alive, gone)
-        share_gone = np.exp(gone - either)
-        share_alive = 1 - share_gone
-        derivatives = np.stack(
-            [
-                _running(1 / (r + k))[place] - share_alive * log_now - share_gone * log_last,
-                (shape * (share_alive * T / (alpha + T) + share_gone * t_x / (alpha + t_x)) - x) / alpha,
-                share_gone / a - _running(1 / (a + b + k))[place],
-                _running(a / ((b + k) * (a + b + k)))[place] - share_gone / after_last,
-            ]
-        )
-        return purchases[place] - x * np.log(alpha) + either, derivatives
+class ModifiedBetaGeoModel(GeometricDropoutModel):
+    r"""MBG/NBD: BG/NBD with a chance to leave right after the first purchase too.
 
-    def expected_probability_alive(self, summary: pd.DataFrame) -> pd.Series[float]:
-        """Probability that each customer has not left for good; 1 where frequency is 0 (see the class's notes).
+    Parameters, attributes, summary: see :class:`BetaGeoModel`.
 
-        Parameters
-        ----------
-        summary
-            Columns frequency, recency, T (time unit of the fit).
+    Notes
+    -----
+    Somebody who bought once and has been silent is alive with a probability below 1, which falls with the silence;
+    even on the day of the first purchase it is b / (a + b). The log-likelihood of a customer is, with all constants,
 
-        Returns
-        -------
-        Series
-            ``probability_alive``, with the index of ``summary``.
+    .. math:: \ln\frac{\Gamma(r+x)\,\alpha^r}{\Gamma(r)} + \ln\frac{B(a,b+x+1)}{B(a,b)} +
+              \ln\Big[(\alpha+T)^{-(r+x)} + \frac{a}{b+x}(\alpha+t_x)^{-(r+x)}\Big]
 
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError
-        """
-        parameters = self._parameters()
-        x, t_x, T = _columns(checked_summary(summary, _COLUMNS))
-        alive = _probability_alive(x, t_x, T, *parameters)
-        return pd.Series(alive, index=summary.index, name="probability_alive")
+    Source: Batislam, Denizel and Filiztekin (2007), International Journal of Research in Marketing 24, 201-209.
 
-    def expected_purchases(self, summary: pd.DataFrame, future_t: float | npt.ArrayLike) -> pd.Series[float]:
-        """Expected number of purchases of each customer in the next ``future_t``.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = ModifiedBetaGeoModel()
+    >>> model.params_ = pd.Series({"r": 0.52, "alpha": 6.2, "a": 0.9, "b": 1.6})
+    >>> once = pd.DataFrame({"frequency": [0, 0], "recency": [0.0, 0.0], "T": [1.0, 40.0]})
+    >>> model.expected_probability_alive(once).round(3).tolist()
+    [0.622, 0.385]
+    """
 
-        Parameters
-        ----------
-        summary
-            Columns frequency, recency, T (time unit of the fit).
-        future_t
-            Length of the future, in the same unit: one number, or one a customer.
+    _leaves_at_once: ClassVar[int] = 1
 
-        Returns
-        -------
-        Series
-            ``expected_purchases``, with the index of ``summary``.
+    def _stages(self) -> int:
+        return 1
 
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError
-        UsageError
-            ``future_t`` is negative or not finite.
-        """
-        parameters = self._parameters()
-        x, t_x, T = _columns(checked_summary(summary, _COLUMNS))
-        purchases = expected_purchases_of(x, t_x, T, _future(future_t, len(x)), parameters)
-        return pd.Series(purchases, index=summary.index, name="expected_purchases")
 
-    def expected_purchases_new_customer(self, t: float | npt.ArrayLike) -> npt.NDArray[np.float64] | float:
-        """Expected repeat purchases of a customer in the time ``t`` after the first purchase.
+class _RegularModel(GeometricDropoutModel):
+    """A model of regular buyers: k is given, or chosen by the log-likelihood."""
 
-        Parameters
-        ----------
-        t
-            One length of time or an array of them, in the time unit of the fit.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, UsageError
-        """
-        r, alpha, a, b = self._parameters()
-        lengths = np.atleast_1d(np.asarray(t, dtype=float))
-        flat = _future(lengths.ravel(), lengths.size)
-        same = np.ones(lengths.size)
-        purchases = _while_alive(r * same, alpha * same, a, b * same, flat).reshape(lengths.shape)
-        return float(purchases[0]) if np.ndim(t) == 0 else purchases
-
-    def simulate_future(
+    def __init__(
         self,
-        summary: pd.DataFrame,
-        period_lengths: Sequence[float],
         *,
-        rng: RandomSource,
-        draws: int = 1,
-        parameters: pd.DataFrame | None = None,
-    ) -> npt.NDArray[np.int64]:
-        """Draw what each customer purchases in coming periods, exactly from the model given their past.
+        k: int | None = None,
+        purchase_covariates: str | Sequence[str] | None = None,
+        dropout_covariates: str | Sequence[str] | None = None,
+        equal_effects: Sequence[str] = (),
+        ridge: float = 0.0,
+        max_iterations: int = 200,
+        tolerance: float = 1e-4,
+    ) -> None:
+        super().__init__(
+            purchase_covariates=purchase_covariates,
+            dropout_covariates=dropout_covariates,
+            equal_effects=equal_effects,
+            ridge=ridge,
+            max_iterations=max_iterations,
+            tolerance=tolerance,
+        )
+        self.k = k
 
-        Whether a customer is alive is drawn with :meth:`expected_probability_alive`; of one who is, the rate
-        is Gamma(r + x, alpha + T) and the chance to leave Beta(a, b + x) (each purchase so far was survived).
-        Purchases are those of the Poisson process up to the one after which the customer leaves, whose
-        number is geometric.
+    def _stages(self) -> int:
+        return int(self.k_ if hasattr(self, "k_") else self.k or 1)
 
-        Parameters
-        ----------
-        summary
-            Columns frequency, recency, T (time unit of the fit).
-        period_lengths
-            Lengths of the periods that follow one another from now, in the same unit.
-        rng
-            Seed or generator.
-        draws
-            Number of futures of each customer.
-        parameters
-            One row a draw, to let the parameters vary as well (see :meth:`draw_parameters`); the fitted ones
-            when not given.
+    def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
+        """Fit to a summary of purchases, which holds ``sum_log_interval`` too unless k is 1.
 
-        Returns
-        -------
-        Array of shape (draws, n_customers, n_periods).
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, DataError, UsageError
+        Parameters, errors: see :meth:`PurchaseModel.fit`; UsageError where k is no whole number of stages.
         """
-        fitted = self._parameters()
-        x, t_x, T = _columns(checked_summary(summary, _COLUMNS))
-        lengths = _future(np.asarray(period_lengths, dtype=float), len(period_lengths))
-        values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.parameter_names)]
-        drawn = draw_purchases(x, t_x, T, lengths, np.asarray(values, dtype=float), np.random.default_rng(rng))
-        purchases = np.zeros((len(values), len(x), len(lengths)), dtype=np.int64)
-        purchases[drawn.draw, drawn.customer] = drawn.purchases
-        return purchases
+        if self.k is not None:
+            if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+                raise UsageError("bad_stages", k=self.k)
+            self.k_ = self.k
+            return super().fit(summary)
+        best, falls, failed = None, 0, None
+        for k in range(1, MOST_STAGES_TRIED + 1):
+            try:
+                fitted = clone(self).set_params(k=k).fit(summary)
+            except ConvergenceError as error:
+                failed, falls = error, falls + 1
+            else:
+                is_better = best is None or fitted.log_likelihood_ > best.log_likelihood_
+                best, falls = (fitted, 0) if is_better else (best, falls + 1)
+            if falls == _FALLS:
+                break
+        if best is None:
+            assert failed is not None
+            raise failed
+        self.__dict__.update({name: value for name, value in vars(best).items() if name not in self.get_params()})
+        return self
 
 
-class DrawnPurchases(NamedTuple):
-    """Futures with at least one purchase; all others have none.
+class BetaGeoCNBDModel(_RegularModel):
+    r"""BG/CNBD-k: BG/NBD for customers who buy more regularly than by chance.
+
+    Times between purchases are Erlang-k: every k-th event of a Poisson process is a purchase. With k = 1 the model is
+    BG/NBD.
+
+    Parameters
+    ----------
+    k
+        Stages to a purchase, 1 or more. By default 1, 2, … up to 12 are tried, until the log-likelihood has fallen
+        twice in a row, and the best is kept. :func:`~kehu_analysis.clv.regularity` tells what to expect.
+    purchase_covariates, dropout_covariates, equal_effects, ridge, max_iterations, tolerance
+        See :class:`BetaGeoModel`.
 
     Attributes
     ----------
-    draw, customer
-        Which, shape (n_futures,).
-    purchases
-        By period, shape (n_futures, n_periods).
+    k_
+        Stages to a purchase. The others: see :class:`BetaGeoModel`; r / alpha is the mean rate of *stages*.
+
+    Notes
+    -----
+    Besides the columns of :class:`BetaGeoModel` the summary holds ``sum_log_interval``, the sum of the logs of the
+    times between purchases in its time unit (0 where frequency is 0), unless k is 1. Predictions do not read it. The
+    likelihood is that of :class:`~kehu_analysis.clv.geometric.GeometricDropoutModel`. Source: Platzer and Reutterer
+    (2016), Marketing Science 35, 779-799, who let customers leave after the first purchase too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = BetaGeoCNBDModel(k=3)
+    >>> truth.params_ = pd.Series({"r": 2.0, "alpha": 3.0, "a": 1.0, "b": 4.0})
+    >>> customers = truth.simulate_customers(np.full(500, 52.0), rng=1)
+    >>> BetaGeoCNBDModel().fit(customers).k_
+    3
     """
 
-    draw: npt.NDArray[np.int64]
-    customer: npt.NDArray[np.int64]
-    purchases: npt.NDArray[np.int64]
+    _leaves_at_once: ClassVar[int] = 0
 
 
-def draw_purchases(
-    x: FloatArray,
-    t_x: FloatArray,
-    T: FloatArray,
-    lengths: FloatArray,
-    parameters: FloatArray,
-    rng: np.random.Generator,
-) -> DrawnPurchases:
-    """Draw one future of each customer for each row (r, alpha, a, b) of ``parameters``, shape (draws, 4).
+class ModifiedBetaGeoCNBDModel(_RegularModel):
+    """MBG/CNBD-k: MBG/NBD for customers who buy more regularly than by chance.
 
-    The law is that of :meth:`BetaGeoModel.simulate_future`.
+    Parameters, attributes, summary: see :class:`BetaGeoCNBDModel`; of whoever bought once the probability to be alive
+    is below 1, as in :class:`ModifiedBetaGeoModel`, which this model is with k = 1.
+
+    Source: Platzer and Reutterer (2016), Marketing Science 35, 779-799.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = ModifiedBetaGeoCNBDModel(k=2)
+    >>> model.params_ = pd.Series({"r": 1.0, "alpha": 3.0, "a": 1.0, "b": 4.0})
+    >>> round(model.expected_purchases_new_customer(52.0), 3)
+    3.459
     """
-    r, alpha, a, b = parameters.T
-    ends = np.cumsum(lengths)
-    chance = _probability_alive(x, t_x, T, *(values[:, None] for values in (r, alpha, a, b)))
-    # One uniform number decides whether a purchase comes at all and, if so, when the first one does: the wait
-    # of a customer who is alive exceeds s with probability (rate / (rate + s))^shape.
-    waits = np.log1p(ends[-1] / (alpha[:, None] + T)) * (r[:, None] + x)
-    uniform = rng.random(chance.shape)
-    draw, customer = np.nonzero(uniform < -chance * np.expm1(-waits))
-    shape, rate = r[draw] + x[customer], alpha[draw] + T[customer]
-    reached = np.log1p(-uniform[draw, customer] / chance[draw, customer])
-    first = np.clip(rate * np.expm1(-reached / shape), 0, ends[-1])
-    # After it the rate is Gamma(shape + 1, rate + first), the number of others negative binomial, and these
-    # fall evenly over the time that is left.
-    others = rng.negative_binomial(shape + 1, (rate + first) / (rate + ends[-1]))
-    left = np.maximum(np.minimum(lengths, ends - first[:, None]), 0)
-    some = np.flatnonzero(others)
-    bought = (ends >= first[:, None]).astype(np.int64)
-    shares = left[some] / left[some].sum(axis=1, keepdims=True)
-    bought[some] += np.cumsum(rng.multinomial(others[some], shares), axis=1)
-    leaves = rng.beta(a[draw], b[draw] + x[customer])
-    last = rng.geometric(np.maximum(leaves, _SMALLEST_CHANCE))
-    return DrawnPurchases(draw, customer, np.diff(np.minimum(bought, last[:, None]), axis=1, prepend=0))
 
-
-def expected_purchases_of(
-    x: FloatArray, t_x: FloatArray, T: FloatArray, future_t: FloatArray, parameters: FloatArray
-) -> FloatArray:
-    """Expected purchases in ``future_t`` under given parameters (r, alpha, a, b); arrays of shape (n,)."""
-    r, alpha, a, b = parameters
-    # Recency matters to whether the customer is alive, not to what follows if so.
-    rows = pd.DataFrame({"x": x, "T": T, "t": future_t})
-    group = rows.groupby(["x", "T", "t"], sort=False).ngroup().to_numpy()
-    first = np.unique(group, return_index=True)[1]
-    some_x, some_T, some_t = x[first], T[first], future_t[first]
-    purchases = _while_alive(r + some_x, alpha + some_T, a, b + some_x, some_t)
-    return np.asarray(purchases[group] * _probability_alive(x, t_x, T, r, alpha, a, b))
-
-
-def _while_alive(shape: FloatArray, rate: FloatArray, a: float, stay: FloatArray, t: FloatArray) -> FloatArray:
-    purchases = np.zeros(len(t))
-    some = t > 0
-    purchases[some] = expected_purchases_while_alive(shape[some], rate[some], a, stay[some], t[some])
-    return purchases
-
-
-def _probability_alive(
-    x: FloatArray,
-    t_x: FloatArray,
-    T: FloatArray,
-    r: float | FloatArray,
-    alpha: float | FloatArray,
-    a: float | FloatArray,
-    b: float | FloatArray,
-) -> FloatArray:
-    repeats = x > 0
-    chance = np.ones(np.broadcast(x, r).shape)
-    x, t_x, T = x[repeats], t_x[repeats], T[repeats]
-    log_odds_gone = np.log(a / (b + (x - 1))) + (r + x) * np.log1p((T - t_x) / (alpha + t_x))
-    chance[..., repeats] = special.expit(-log_odds_gone)
-    return chance
-
-
-def _running(terms: FloatArray) -> FloatArray:
-    return np.concatenate([[0.0], np.cumsum(terms)])
-
-
-def _columns(rows: pd.DataFrame) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return rows["frequency"].to_numpy(), rows["recency"].to_numpy(), rows["T"].to_numpy()
-
-
-def _future(future_t: float | npt.ArrayLike, size: int) -> FloatArray:
-    lengths = np.broadcast_to(np.asarray(future_t, dtype=float), (size,))
-    if not (np.isfinite(lengths).all() and (lengths >= 0).all()):
-        raise UsageError("bad_horizon", future_t=future_t)
-    return lengths
+    _leaves_at_once: ClassVar[int] = 1

@@ -22,7 +22,8 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportu
     columns
         Those that the caller needs, of ``frequency`` (repeat purchase days), ``recency`` and ``T`` (ages in one
         time unit), ``monetary_value`` (currency per repeat purchase day; below 0 where returns outweigh the
-        repeat purchases). ``weight`` comes along when present.
+        repeat purchases), ``sum_log_interval`` (of the logs of times between purchases, in that unit). ``weight``
+        comes along when present.
     in_opportunities
         Ages count opportunities to purchase, each taken once at most.
 
@@ -68,9 +69,8 @@ def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.S
     for column in numbers.columns:
         values = numbers[column]
         rules.append((f"{column} = NaN", ~np.isfinite(values)))
-        if (
-            column != "monetary_value"
-        ):  # returns can outweigh the repeat purchases; who may use that is the model's affair
+        # Returns can outweigh the repeat purchases (who may use that is the model's affair); logs can be negative.
+        if column not in ("monetary_value", "sum_log_interval"):
             rules.append((f"{column} < 0", values < 0))
     if "weight" in numbers.columns:
         rules.append(("weight = 0", numbers["weight"] == 0))
@@ -81,6 +81,13 @@ def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.S
         rules.append(("recency > T", numbers["recency"] > numbers["T"]))
     if {"frequency", "recency"} <= set(numbers.columns):
         rules.append(("frequency = 0, recency > 0", (numbers["frequency"] == 0) & (numbers["recency"] > 0)))
+    if {"frequency", "recency", "sum_log_interval"} <= set(numbers.columns):
+        # Equal intervals have the largest product: more than that is another time unit.
+        x, logs = numbers["frequency"], numbers["sum_log_interval"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            most = np.where(x > 0, x * np.log(numbers["recency"] / x), 0.0)
+        rules.append(("sum_log_interval > frequency · ln(recency / frequency)", logs > most + 1e-6 * (1 + x)))
+        rules.append(("frequency = 0, sum_log_interval ≠ 0", (x == 0) & (logs != 0)))
     return rules
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.regular_purchases import Stages, expected_regular_purchases
 
 #: Beyond these the series is slow (ratio close to 1) or loses digits (large negative order, large exponent).
 _LARGEST_RATIO = 0.95
@@ -13,13 +13,10 @@ _LOWEST_ORDER = -30.0
 _LARGEST_EXPONENT = 30.0
 _PRECISION = 1e-16
 _TERMS_BETWEEN_CHECKS = 16
-_PANELS = 40
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-_ROWS_AT_A_TIME = 2048
 
 
 def expected_purchases_while_alive(
-    shape: FloatArray, rate: FloatArray, leave: float, stay: FloatArray, t: FloatArray
+    shape: FloatArray, rate: FloatArray, leave: FloatArray, stay: FloatArray, t: FloatArray
 ) -> FloatArray:
     r"""Expected number of purchases in the next ``t`` of customers alive now.
 
@@ -30,10 +27,8 @@ def expected_purchases_while_alive(
 
     Parameters
     ----------
-    shape, rate, stay, t
+    shape, rate, leave, stay, t
         Positive arrays of one shape, (n,); ``rate`` and ``t`` in one time unit.
-    leave
-        Positive number.
 
     Returns
     -------
@@ -44,15 +39,15 @@ def expected_purchases_while_alive(
     Fader, Hardie and Lee (2005, "Counting your customers the easy way", eq. 10) write this with a Gauss
     hypergeometric function in which shape and stay, thousands for a heavy buyer, overflow, and which is 0/0
     at leave = 1. Euler's transformation leaves a series in z = t / (rate + t) whose orders do not grow with
-    the number of purchases, and taking its first term apart removes 0/0. Where z is close to 1, the integral
-    over p is computed by Gauss-Legendre panels in the logit of p, in logarithms.
+    the number of purchases, and taking its first term apart removes 0/0. Where it converges slowly, z close to 1,
+    purchases are summed one by one and then in blocks, as they are where k stages make a purchase.
 
     Examples
     --------
     A customer who leaves for certain after the next purchase buys once at most:
 
     >>> one = np.ones(1)
-    >>> expected_purchases_while_alive(one, one, 1e9, 1e-3 * one, 1e6 * one).round(3)
+    >>> expected_purchases_while_alive(one, one, 1e9 * one, 1e-3 * one, 1e6 * one).round(3)
     array([1.])
     """
     pace = t / rate
@@ -61,24 +56,24 @@ def expected_purchases_while_alive(
     by_series = (z <= _LARGEST_RATIO) & (order >= _LOWEST_ORDER) & (leave * np.log1p(pace) <= _LARGEST_EXPONENT)
     result = np.empty(len(z))
     rows = np.flatnonzero(by_series)
-    result[rows] = _series(order[rows], leave, leave + stay[rows], z[rows])
+    result[rows] = _series(order[rows], leave[rows], leave[rows] + stay[rows], z[rows])
     rows = np.flatnonzero(~by_series)
-    for first in range(0, len(rows), _ROWS_AT_A_TIME):
-        some = rows[first : first + _ROWS_AT_A_TIME]
-        result[some] = _quadrature(shape[some], leave, stay[some], pace[some])
+    one_stage = Stages(shape[rows], rate[rows], leave[rows], stay[rows], np.ones((1, len(rows))))
+    result[rows] = expected_regular_purchases(one_stage, t[rows])
     return result
 
 
-def _series(order: FloatArray, leave: float, total: FloatArray, z: FloatArray) -> FloatArray:
+def _series(order: FloatArray, leave: FloatArray, total: FloatArray, z: FloatArray) -> FloatArray:
     # E = (total - 1) (1 - (1-z)^(leave-1)) / (leave-1) - (1-z)^(leave-1) z order S, with
     # S = sum over m of (order+1)_m (leave)_m / ((total)_m (m+1)!) z^m.
     log_rest = np.log1p(-z)
     power = np.exp((leave - 1) * log_rest)
-    plain = -log_rest if leave == 1 else -np.expm1((leave - 1) * log_rest) / (leave - 1)
+    with np.errstate(invalid="ignore"):
+        plain = np.where(leave == 1, -log_rest, -np.expm1((leave - 1) * log_rest) / (leave - 1))
     return np.asarray((total - 1) * plain - power * z * order * _sum(order, leave, total, z))
 
 
-def _sum(order: FloatArray, leave: float, total: FloatArray, z: FloatArray) -> FloatArray:
+def _sum(order: FloatArray, leave: FloatArray, total: FloatArray, z: FloatArray) -> FloatArray:
     result = np.empty(len(z))
     rows = np.arange(len(z))
     term, sums = np.ones(len(z)), np.ones(len(z))
@@ -95,28 +90,5 @@ def _sum(order: FloatArray, leave: float, total: FloatArray, z: FloatArray) -> F
         result[rows[done]] = sums[done]
         keep = ~done
         rows, term, sums = rows[keep], term[keep], sums[keep]
-        order, total, z = order[keep], total[keep], z[keep]
+        order, leave, total, z = order[keep], leave[keep], total[keep], z[keep]
     return result
-
-
-def _quadrature(shape: FloatArray, leave: float, stay: FloatArray, pace: FloatArray) -> FloatArray:
-    # Nearly all of Beta(leave, stay), seen in u = logit p, lies within these limits; beyond them the integrand
-    # falls off as exp(leave u) and exp(-stay u).
-    peak, spread = np.log(leave / stay), 12 * np.sqrt(1 / leave + 1 / stay)
-    lowest = np.log(1e-16 * np.minimum(1 / (1 + leave + stay), 1 / (1 + shape * pace)))
-    highest = np.full(len(pace), 37.0)
-    low = np.maximum(lowest, np.minimum(peak - spread - 40 / leave, highest - 1))
-    high = np.minimum(highest, np.maximum(peak + spread + 40 / stay, low + 1))
-    width = (high - low) / _PANELS
-    centres = low[:, None] + width[:, None] * (np.arange(_PANELS) + 0.5)
-    inner = (centres[:, :, None] + width[:, None, None] / 2 * _NODES).reshape(len(pace), -1)
-    density = _density(np.column_stack([low, inner, high]), shape, leave, stay, pace)
-    middle = (density[:, 1:-1] * np.tile(_WEIGHTS, _PANELS)).sum(axis=1) * width / 2
-    return np.asarray(density[:, 0] / leave + middle + density[:, -1] / stay)
-
-
-def _density(u: FloatArray, shape: FloatArray, leave: float, stay: FloatArray, pace: FloatArray) -> FloatArray:
-    log_p, log_q = -np.logaddexp(0, -u), -np.logaddexp(0, u)
-    bought = -np.expm1(-shape[:, None] * np.log1p(np.exp(log_p) * pace[:, None]))
-    constant = special.betaln(leave, stay)[:, None]
-    return np.asarray(bought * np.exp((leave - 1) * log_p + stay[:, None] * log_q - constant))

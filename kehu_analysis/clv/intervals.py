@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
-from kehu_analysis.clv.beta_geo import BetaGeoModel, draw_purchases
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, draw_spend
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.purchases import History, PurchaseModel
 from kehu_analysis.finding import Fact
 
 #: Draws times customers held at once.
@@ -41,7 +41,7 @@ class PredictiveDraws:
 def predictive_draws(
     summary: pd.DataFrame,
     period_lengths: Sequence[float],
-    purchase_model: BetaGeoModel,
+    purchase_model: PurchaseModel,
     spend_model: GammaGammaModel | None = None,
     *,
     interval: float,
@@ -76,7 +76,7 @@ def predictive_draws(
     step = max(1, _CELLS // draws)
     for first in range(0, len(summary), step):
         block = slice(first, first + step)
-        drawn = draw_purchases(x[block], t_x[block], T[block], lengths, rates, generator)
+        drawn = purchase_model.draw_futures(History(x, t_x, T).part(block), lengths, rates, generator)
         values: dict[str, FloatArray] = {"purchases": drawn.purchases.astype(float)}
         if spends is not None:
             own = x[block][drawn.customer], spend[0][block][drawn.customer]

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from kehu_analysis.clv.base import RandomSource
-from kehu_analysis.clv.beta_geo import BetaGeoModel, expected_purchases_of
+from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, expected_spend_of
 from kehu_analysis.clv.intervals import (
@@ -22,6 +22,7 @@ from kehu_analysis.clv.intervals import (
     with_interval,
 )
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.purchases import History, PurchaseModel
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.periods import days_per_unit
@@ -125,7 +126,7 @@ def lifetime_value(
     purchase_model, spend_model = BetaGeoModel().fit(customers), GammaGammaModel().fit(customers)
     history_days = round(float(customers["T"].max()) * unit_days)
     lengths = [days / unit_days for days in quarter_days]
-    expected = _Expected(customers, lengths)
+    expected = _Expected(purchase_model, customers, lengths)
     by_quarter = expected.purchases(np.asarray(purchase_model.params_, dtype=np.float64))
     spend = expected.spend(np.asarray(spend_model.params_, dtype=np.float64))
     drawn = predictive_draws(customers, lengths, purchase_model, spend_model, interval=interval, draws=draws, rng=rng)
@@ -177,31 +178,34 @@ def lifetime_value(
 class _Expected:
     """Expectations of all customers as functions of the parameters."""
 
-    def __init__(self, customers: pd.DataFrame, lengths: Sequence[float]) -> None:
-        self.x, self.t_x, self.T, self.m = (
+    def __init__(self, model: PurchaseModel, customers: pd.DataFrame, lengths: Sequence[float]) -> None:
+        self.model = model
+        x, t_x, T, self.m = (
             customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T", "monetary_value")
         )
+        self.past = History(x, t_x, T)
         self.ends = np.cumsum(lengths)
 
     def purchases(self, parameters: FloatArray) -> FloatArray:
         """Purchases by customer and quarter, (n, n_quarters)."""
-        by_then = [
-            expected_purchases_of(self.x, self.t_x, self.T, np.full(len(self.x), end), parameters) for end in self.ends
-        ]
+        by_then = [self._until(end, parameters) for end in self.ends]
         return np.diff(np.column_stack(by_then), axis=1, prepend=0)
 
     def spend(self, parameters: FloatArray) -> FloatArray:
         """Spend per purchase day, (n,)."""
-        return expected_spend_of(self.x, self.m, parameters)
+        return expected_spend_of(self.past.x, self.m, parameters)
 
     def horizon_purchases(self, parameters: FloatArray) -> FloatArray:
         """Purchases by customer over the horizon, (n,)."""
-        return expected_purchases_of(self.x, self.t_x, self.T, np.full(len(self.x), self.ends[-1]), parameters)
+        return self._until(self.ends[-1], parameters)
 
     def horizon_totals(self, parameters: Sequence[FloatArray]) -> FloatArray:
         """Total purchases and total amount over the horizon, (2,)."""
         purchases = self.horizon_purchases(parameters[0])
         return np.array([purchases.sum(), np.sum(purchases * self.spend(parameters[1]))])
+
+    def _until(self, end: float, parameters: FloatArray) -> FloatArray:
+        return self.model.expected_purchases_of(self.past, np.full(len(self.m), end), list(parameters))
 
 
 def _table(

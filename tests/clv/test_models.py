@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
-from kehu_analysis.clv.beta_geo import expected_purchases_of
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.intervals import parameter_facts
+from kehu_analysis.clv.purchases import History
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
 
 MODELS = [BetaGeoModel, GammaGammaModel]
@@ -121,7 +121,8 @@ def test_where_only_a_product_of_parameters_is_known_neither_has_an_interval():
 
 def test_a_b_next_to_nothing_is_no_division_by_zero():
     one = np.ones(1)
-    assert expected_purchases_of(one, one, 5 * one, 9 * one, np.array([1.0, 5.0, 1.0, 1e-20])) == pytest.approx(0)
+    past = History(one, one, 5 * one)
+    assert BetaGeoModel().expected_purchases_of(past, 9 * one, [1.0, 5.0, 1.0, 1e-20]) == pytest.approx(0)
 
 
 def test_one_chance_to_leave_for_all_ends_at_the_boundary_of_a_and_b():
@@ -207,7 +208,7 @@ def test_scikit_learn_manners(model):
     before = data.copy()
     fitted = model(tolerance=1e-7).fit(data)
     pd.testing.assert_frame_equal(data, before)
-    assert clone(fitted).get_params() == {"max_iterations": 200, "tolerance": 1e-7}
+    assert clone(fitted).get_params() == model(tolerance=1e-7).get_params()
     assert not hasattr(clone(fitted), "params_")
     again = pickle.loads(pickle.dumps(fitted))
     assert again.params_.equals(fitted.params_)
@@ -283,7 +284,7 @@ def test_expected_purchases_while_alive_is_the_integral_over_the_chance_to_leave
     expected = sum(
         integrate.quad(integrand, low, high, epsabs=0, epsrel=1e-11, limit=200)[0] for low, high in pairwise(edges)
     )
-    found = expected_purchases_while_alive(np.array([shape]), np.array([rate]), leave, np.array([stay]), np.array([t]))
+    found = expected_purchases_while_alive(*(np.array([value]) for value in (shape, rate, leave, stay, t)))
     assert found.item() == pytest.approx(expected, rel=1e-8)
 
 

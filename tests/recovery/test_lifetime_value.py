@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import special
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
-from kehu_analysis.clv.beta_geo import expected_purchases_of
 from kehu_analysis.clv.gamma_gamma import expected_spend_of
 from kehu_analysis.clv.intervals import parameter_facts, parameter_interval, predictive_draws, quantiles
+from kehu_analysis.clv.purchases import History
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 FloatArray = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def world(rng: np.random.Generator) -> list[Estimate]:
 
     @cache
     def by_customer(*parameters: float) -> FloatArray:
-        return expected_purchases_of(x, t_x, T, np.full(len(x), HORIZON), np.array(parameters))
+        return purchase_model.expected_purchases_of(History(x, t_x, T), np.full(len(x), HORIZON), list(parameters))
 
     def totals(parameters: list[FloatArray]) -> FloatArray:
         expected = by_customer(*parameters[0].tolist())

@@ -1,0 +1,117 @@
+"""All coming purchases of customers who are alive and may leave after any of them, discounted to now."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.regular_purchases import Stages
+
+#: Distance of nodes, in logarithms: the trapezoidal rule is then exact to 1e-11 for what is analytic within a quarter
+#: turn, as these integrands are; and in standard deviations, for narrow peaks.
+_STEP = 0.3
+_STEP_OF_PEAK = 0.5
+_REACH = 32.0
+_NEGLIGIBLE = 1e-17
+_CELLS = 400_000
+
+
+def discounted_regular_purchases(known: Stages, discount_rate: float) -> FloatArray:
+    r"""Expected number of all coming purchases, a purchase in ``u`` counting as exp(-discount_rate u).
+
+    Given the rate of stages and the chance p to leave, a stage takes a factor
+    :math:`\zeta = \lambda / (\lambda + \delta)` and the purchases are a geometric series:
+
+    .. math:: E\left[\frac{\zeta^{k-j}}{1 - (1-p)\, \zeta^k}\right]
+
+    over the Gamma law of the rate, the phase j and the Beta law of p, by the trapezoidal rule in the logarithm of the
+    rate and the logit of p. Beyond the nodes the integrands are exponentials, which are summed exactly.
+
+    Parameters
+    ----------
+    known
+        Customers, (n,).
+    discount_rate
+        Per time unit, above 0.
+
+    Examples
+    --------
+    Somebody who leaves for certain after the next purchase, which comes at rate 1 a week, at a rate of 1 a week:
+
+    >>> one = np.ones(1)
+    >>> sure = Stages(1e6 * one, 1e6 * one, 1e12 * one, one, np.ones((1, 1)))
+    >>> discounted_regular_purchases(sure, 1.0).round(6)
+    array([0.5])
+    """
+    k, delta = len(known.phase), discount_rate * known.rate
+    low, high, step = _range_of_rates(known, delta)
+    n_rates = np.ceil((high - low) / step).astype(int) + 1
+    # What a customer who never leaves would lose to discount from one purchase to the next, at the fastest.
+    loss = -np.expm1(-k * np.log1p(delta * np.exp(-high)))
+    left, right, chance_step = _range_of_chances(known, loss)
+    n_chances = np.ceil((right - left) / chance_step).astype(int) + 1
+    result = np.empty(len(delta))
+    order = np.argsort(n_rates * n_chances, kind="stable")
+    while len(order):
+        cells = n_rates[order[-1]] * n_chances[order[-1]]
+        rows, order = (
+            np.split(order, [-(max(1, _CELLS // cells))])[::-1]
+            if len(order) * cells > _CELLS
+            else (
+                order,
+                order[:0],
+            )
+        )
+        of = known.part(rows)
+        log_rates = np.linspace(low[rows], high[rows], n_rates[rows].max(), axis=1)
+        logits = np.linspace(left[rows], right[rows], n_chances[rows].max(), axis=1)
+        result[rows] = _integrated(of, delta[rows], log_rates, logits)
+    return result
+
+
+def _range_of_rates(known: Stages, delta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    # In v = log(rate of stages * rate). Below delta the integrand falls off as exp((shape + k) v).
+    k = len(known.phase)
+    shape = known.shape
+    with np.errstate(divide="ignore"):
+        hardly = np.log(special.gammaincinv(shape, _NEGLIGIBLE))
+    falls = np.minimum(np.log(delta), np.log(shape + k)) - 1 - _REACH / (shape + k)
+    low = np.maximum(hardly, falls)
+    high = np.log(special.gammainccinv(shape + k, _NEGLIGIBLE))
+    return low, high, np.minimum(_STEP, _STEP_OF_PEAK / np.sqrt(shape + k))
+
+
+def _range_of_chances(known: Stages, loss: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    # In u = logit of the chance to leave. Far below the loss the integrand is exp(leave u), far above exp(-stay u).
+    leave, stay = known.leave, known.stay
+    with np.errstate(divide="ignore"):
+        least = special.logit(special.betaincinv(leave, stay, _NEGLIGIBLE * np.minimum(loss, 1)))
+        most = -special.logit(special.betaincinv(stay, leave, _NEGLIGIBLE))
+    left = np.maximum(least, np.minimum(np.log(loss), -np.log1p(stay)) - _REACH)
+    right = np.maximum(np.minimum(most, np.maximum(np.log1p(leave), 0) + _REACH), left + 1)
+    return left, right, np.minimum(_STEP, _STEP_OF_PEAK * np.sqrt(1 / leave + 1 / stay))
+
+
+def _integrated(known: Stages, delta: FloatArray, log_rates: FloatArray, logits: FloatArray) -> FloatArray:
+    k, shape = len(known.phase), known.shape[:, None]
+    leave, stay = known.leave[:, None], known.stay[:, None]
+    step = (logits[:, 1] - logits[:, 0])[:, None]
+    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
+    log_density = leave * log_p + stay * log_q
+    weights = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    weights[:, :1] /= -np.expm1(-leave * step)
+    weights[:, -1:] /= -np.expm1(-stay * step)
+    weights /= weights.sum(axis=1, keepdims=True)
+    log_zeta = -np.log1p(delta[:, None] * np.exp(-log_rates))
+    loss, kept = -np.expm1(k * log_zeta), np.exp(k * log_zeta)
+    p = np.exp(log_p)
+    series = np.einsum("rp,rvp->rv", weights, 1 / (loss[:, :, None] + p[:, None, :] * kept[:, :, None]))
+    step = (log_rates[:, 1] - log_rates[:, 0])[:, None]
+    rates = np.exp(log_rates)
+    next_one = np.zeros(log_rates.shape)
+    for j in range(k):
+        log_density = (shape + j) * log_rates - rates - special.gammaln(shape + j)
+        next_one += known.phase[j][:, None] * np.exp(log_density + (k - j) * log_zeta)
+    next_one[:, :1] /= -np.expm1(-(shape + k) * step)
+    return np.asarray(np.sum(next_one * series, axis=1) * step[:, 0])

@@ -196,7 +196,7 @@ def test_nobody_orders_on_a_closed_day() -> None:
 
 
 def test_satisfaction_makes_shops_stay() -> None:
-    assert_found(staying_found(company()))
+    assert_found(staying_found(company(6000)))
     assert_found(dropout_rates_found(company()))
 
 

@@ -17,6 +17,9 @@ from kehu_analysis.clv.maximise import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
+_ROWS_AT_A_TIME = 2048
+_CELLS_AT_A_TIME = 16_384
+
 
 def silence(
     buy: FloatArray, skip: FloatArray, leave: FloatArray, stay: FloatArray, steps: IntArray
@@ -64,20 +67,39 @@ def log_silence(
     buy: FloatArray, skip: FloatArray, leave: FloatArray, stay: FloatArray, steps: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """Logarithm of the probability of :func:`silence`, (n,), and its derivatives by the four parameters, (4, n)."""
-    order, (buy, skip, leave, stay) = _longest_first(steps, buy, skip, leave, stay)
+    order = np.argsort(steps, kind="stable")
     silent, slopes = np.ones(len(steps)), np.zeros((4, len(steps)))
-    for j, m in _backwards(steps):
-        of_leaving, of_buying = (leave + stay + j)[:m], (buy + skip + j)[:m]
-        lives, skips = (stay + j)[:m] / of_leaving, (skip + j)[:m] / of_buying
-        later = skips * silent[:m]
-        slopes[:, :m] *= lives * skips
-        slopes[0, :m] -= lives * later / of_buying
-        slopes[1, :m] += lives * silent[:m] * buy[:m] / of_buying**2
-        slopes[2, :m] += lives * (1 - later) / of_leaving
-        slopes[3, :m] -= leave[:m] * (1 - later) / of_leaving**2
-        silent[:m] = leave[:m] / of_leaving + lives * later
-    back = np.argsort(order)
-    return np.log(silent[back]), slopes[:, back] / silent[back]
+    first = 0
+    while first < len(order):
+        # Customers with nearly as many opportunities each, and so few that all arrays stay in the cache.
+        size = max(1, _CELLS_AT_A_TIME // max(1, int(steps[order[min(first + _ROWS_AT_A_TIME, len(order)) - 1]])))
+        rows = order[first : first + min(size, _ROWS_AT_A_TIME)]
+        silent[rows], slopes[:, rows] = _silence_of_block(buy[rows], skip[rows], leave[rows], stay[rows], steps[rows])
+        first += len(rows)
+    return np.log(silent), slopes / silent
+
+
+def _silence_of_block(
+    buy: FloatArray, skip: FloatArray, leave: FloatArray, stay: FloatArray, steps: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    j = np.arange(steps.max(initial=0))[:, None]
+    waits = j < steps
+    of_leaving, of_buying = leave + stay + j, buy + skip + j
+    lives, skips = (stay + j) / of_leaving, (skip + j) / of_buying
+    passes, leaves = np.where(waits, lives * skips, 1.0), np.where(waits, leave / of_leaving, 0.0)
+    silent = np.ones((len(j) + 1, len(steps)))
+    for i in range(len(j) - 1, -1, -1):
+        silent[i] = leaves[i] + passes[i] * silent[i + 1]
+    # What an opportunity adds to the slopes counts as often as it is reached in silence.
+    reached = np.where(waits, np.cumprod(np.vstack([np.ones(len(steps)), passes]), axis=0)[:-1], 0.0)
+    lived, after = reached * lives, skips * silent[1:]
+    slopes = [
+        -np.sum(lived * after / of_buying, axis=0),
+        np.sum(lived * silent[1:] / of_buying**2, axis=0) * buy,
+        np.sum(lived * (1 - after) / of_leaving, axis=0),
+        -np.sum(reached * (1 - after) / of_leaving**2, axis=0) * leave,
+    ]
+    return silent[0], np.stack(slopes)
 
 
 def survival(leave: FloatArray, stay: FloatArray, steps: FloatArray) -> tuple[FloatArray, FloatArray]:

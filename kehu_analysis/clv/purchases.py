@@ -42,6 +42,8 @@ class PurchaseModel(PurchasePredictions):
     _targets: ClassVar[Mapping[str, tuple[int, float]]] = {}
     #: Columns of the summary that the likelihood reads.
     _columns: ClassVar[tuple[str, ...]] = ("frequency", "recency", "T")
+    #: Until a fit reads some, as where parameters are set from a publication, there are none.
+    _covariates: CovariateEffects = CovariateEffects({"purchase": (0, 1.0)}, None, None, (), pd.DataFrame())
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredi
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 _COLUMNS = ["frequency", "recency", "T"]
+#: Pasts of two opportunities are of four kinds: three shares cannot tell four parameters.
+_FEWEST_OPPORTUNITIES = 3
 #: numpy's geometric draws need a chance above 0; below this nobody leaves within any horizon.
 _SMALLEST_CHANCE = 1e-15
 
@@ -76,6 +78,8 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
             raise InsufficientDataError("too_few_customers", model=type(self).__name__, n=round(n_customers))
         if not (rows["frequency"] > 0).any():
             raise InsufficientDataError("nobody_bought_twice", n=round(n_customers))
+        if rows["T"].max() < _FEWEST_OPPORTUNITIES:
+            raise InsufficientDataError("too_few_opportunities", model=type(self).__name__, most=int(rows["T"].max()))
         unique = compressed(rows, _COLUMNS)
         values = {name: unique[column].to_numpy() for name, column in zip(("x", "t_x", "T"), _COLUMNS, strict=True)}
         return Sample(values, unique["weight"].to_numpy(), 1.0, 0.0)
@@ -168,17 +172,19 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         buy, skip, leave, stay = _now(past, parameters)
         return np.asarray(buy / (buy + skip) * discrete_dropout.discounted_survival(leave, stay, discount_rate))
 
-    def draw_futures(
-        self, past: History, lengths: FloatArray, parameters: FloatArray, rng: np.random.Generator
+    def _draw_futures(
+        self,
+        past: History,
+        lengths: FloatArray,
+        parameters: Sequence[FloatArray],
+        chance: FloatArray,
+        rng: np.random.Generator,
     ) -> DrawnPurchases:
-        """Draw one future of each customer for each row of ``parameters``, shape (draws, 4).
-
-        Whether a customer is there now is drawn first; of one who is, the chance to purchase is Beta(alpha + x, beta +
-        T - x) and that to leave Beta(gamma, delta + T).
-        """
-        chance = self._probability_alive(past, [values[:, None] for values in parameters.T])
+        # Whether a customer is there now is drawn first; of one who is, the chance to purchase is Beta(alpha + x,
+        # beta + T - x) and that to leave Beta(gamma, delta + T).
         draw, customer = np.nonzero(rng.random(chance.shape) < chance)
-        buy, skip, leave, stay = _now(past.part(customer), list(parameters[draw].T))
+        of = [np.broadcast_to(values, chance.shape)[draw, customer] for values in parameters]
+        buy, skip, leave, stay = _now(past.part(customer), of)
         buys, leaves = rng.beta(buy, skip), rng.beta(leave, stay)
         lived = rng.geometric(np.maximum(leaves, _SMALLEST_CHANCE)) - 1
         reached = np.minimum(lived[:, None], np.cumsum(lengths).astype(np.int64))

@@ -145,7 +145,7 @@ def discounted_lifetime(s: FloatArray, rate: FloatArray, discount_rate: float) -
     # The fall exp(-delta u) is the limit of one by a power.
     scale = 1 / (discount_rate + (s + 1) / rate)
     end = np.minimum(_NEGLIGIBLE / discount_rate, _end_of_power(s, rate))
-    for rows, t, dt in _nodes_to(scale, end):
+    for rows, t, dt in nodes_to(scale, end):
         falls = discount_rate * t + s[rows] * np.log1p(t / rate[rows])
         expected[rows] = (np.exp(-falls) * dt).sum(axis=0)
     return expected
@@ -193,17 +193,17 @@ def _fallen(shape: FloatArray, rate: FloatArray, power: FloatArray, end_rate: Fl
     return integral
 
 
-_Block = tuple[npt.NDArray[np.intp], FloatArray, FloatArray]
+Block = tuple[npt.NDArray[np.intp], FloatArray, FloatArray]
 
 
 def _nodes(
     shape: FloatArray, rate: FloatArray, power: FloatArray, end_rate: FloatArray, t: FloatArray
-) -> Iterator[_Block]:
+) -> Iterator[Block]:
     # The scale never exceeds the distance of the poles at -rate and -end_rate, however small the shape.
     scale = 1 / (np.maximum(shape, 1) / rate + power / end_rate)
     # What lies beyond, as a share of the integral, is at most exp(-37).
     end = np.minimum(t, np.minimum(_end_of_power(shape, rate), _end_of_power(power, end_rate)))
-    return _nodes_to(scale, end)
+    return nodes_to(scale, end)
 
 
 def _end_of_power(power: FloatArray, rate: FloatArray) -> FloatArray:
@@ -211,7 +211,8 @@ def _end_of_power(power: FloatArray, rate: FloatArray) -> FloatArray:
     return np.asarray(rate * np.expm1(exponent))
 
 
-def _nodes_to(scale: FloatArray, end: FloatArray) -> Iterator[_Block]:
+def nodes_to(scale: FloatArray, end: FloatArray) -> Iterator[Block]:
+    """Yield rows, times (nodes, rows) from 0 to ``end`` and their weights, even in log(1 + time / scale)."""
     way = np.log1p(end / scale)
     rule_of = np.searchsorted(_WAYS, way)
     rule_of[way <= 0] = -1

@@ -41,7 +41,7 @@ def draw_futures(
     lengths
         Of the periods that follow one another from now.
     parameters
-        r, alpha, a, b, each of shape (draws, 1) or (draws, n).
+        r, alpha, a, b, of shapes that broadcast to (draws, n).
     chance
         Probability that each customer is alive, (draws, n).
     k
@@ -52,8 +52,9 @@ def draw_futures(
         Generator.
     """
     first = _futures if k == 1 else _regular_futures
-    r, alpha, a, b = (np.broadcast_to(values, chance.shape) for values in parameters)
+    r, alpha, a, b = parameters
     draw, customer, bought = first(past, lengths, r, alpha, chance, k, rng)
+    a, b = np.broadcast_to(a, chance.shape), np.broadcast_to(b, chance.shape)
     leaves = rng.beta(a[draw, customer], b[draw, customer] + past.x[customer] + leaves_at_once)
     last = rng.geometric(np.maximum(leaves, _SMALLEST_CHANCE))
     return DrawnPurchases(draw, customer, np.diff(np.minimum(bought, last[:, None]), axis=1, prepend=0))
@@ -98,6 +99,7 @@ def _futures(
     waits = np.log1p(ends[-1] / (alpha + past.T)) * (r + past.x)
     uniform = rng.random(chance.shape)
     draw, customer = np.nonzero(uniform < -chance * np.expm1(-waits))
+    r, alpha = np.broadcast_to(r, chance.shape), np.broadcast_to(alpha, chance.shape)
     shape, rate = r[draw, customer] + past.x[customer], alpha[draw, customer] + past.T[customer]
     reached = np.log1p(-uniform[draw, customer] / chance[draw, customer])
     first = np.clip(rate * np.expm1(-reached / shape), 0, ends[-1])
@@ -121,6 +123,7 @@ def _regular_futures(
 ) -> tuple[IntArray, IntArray, IntArray]:
     # Stages passed since the last purchase, rate, stages to come; most futures without a purchase go before the rest.
     draw, customer = np.nonzero(rng.random(chance.shape) < chance)
+    r, alpha = np.broadcast_to(r, chance.shape), np.broadcast_to(alpha, chance.shape)
     shape, rate = r[draw, customer] + k * past.x[customer], alpha[draw, customer] + past.T[customer]
     share = phases(shape, (past.T - past.t_x)[customer] / rate, k)[1]
     phase = np.sum(np.cumsum(share, axis=0)[:-1] < rng.random(len(shape)), axis=0)

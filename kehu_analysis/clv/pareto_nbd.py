@@ -129,18 +129,22 @@ class ParetoNBDModel(PurchaseModel):
         r, alpha, s, beta = parameters
         return (r + past.x) / (alpha + past.T) * discounted_lifetime(s, beta + past.T, discount_rate)
 
-    def draw_futures(
-        self, past: History, lengths: FloatArray, parameters: FloatArray, rng: np.random.Generator
+    def _draw_futures(
+        self,
+        past: History,
+        lengths: FloatArray,
+        parameters: Sequence[FloatArray],
+        chance: FloatArray,
+        rng: np.random.Generator,
     ) -> DrawnPurchases:
-        """Draw one future of each customer for each row (r, alpha, s, beta) of ``parameters``, shape (draws, 4)."""
-        r, alpha, s, beta = (parameters[:, [place]] for place in range(len(self.parameter_names)))
+        r, alpha, s, beta = parameters
         ends = np.cumsum(lengths)
-        chance = self._probability_alive(past, (r, alpha, s, beta))
         # One uniform number decides whether a customer is there and would buy, if they stayed, and when first: that
         # wait exceeds u with probability (rate / (rate + u))^shape.
         shape, rate = r + past.x, alpha + past.T
         uniform = rng.random(chance.shape)
         would = np.nonzero(uniform < -chance * np.expm1(-shape * np.log1p(ends[-1] / rate)))
+        shape, rate = np.broadcast_to(shape, chance.shape), np.broadcast_to(rate, chance.shape)
         reached = np.log1p(-uniform[would] / chance[would])
         first = np.clip(rate[would] * np.expm1(-reached / shape[would]), 0, ends[-1])
         end_shape, end_rate = (np.broadcast_to(values, chance.shape)[would] for values in (s, beta + past.T))

@@ -89,14 +89,26 @@ class PurchasePredictions(MaximumLikelihoodModel):
         """Return the expected number of all coming purchases of customers alive now, discounted continuously."""
 
     @abstractmethod
-    def draw_futures(
-        self, past: History, lengths: FloatArray, parameters: FloatArray, rng: np.random.Generator
+    def _draw_futures(
+        self,
+        past: History,
+        lengths: FloatArray,
+        parameters: Sequence[FloatArray],
+        chance: FloatArray,
+        rng: np.random.Generator,
     ) -> DrawnPurchases:
-        """Draw one future of each customer for each row of ``parameters``, shape (draws, k)."""
+        """Draw a future for each cell of ``chance``, (draws, n), the probabilities to be alive.
+
+        Parameters are of shapes that broadcast to that of ``chance``.
+        """
 
     @abstractmethod
     def _draw_pasts(self, T: FloatArray, parameters: FloatArray, rng: np.random.Generator) -> pd.DataFrame:
         """Draw the summary columns of new customers up to age ``T``."""
+
+    def _remembered(self) -> tuple[str, ...]:
+        """Return the fields of a :class:`History` on which all depends that is expected of customers alive now."""
+        return ("x", "T")
 
     @abstractmethod
     def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
@@ -320,8 +332,9 @@ class PurchasePredictions(MaximumLikelihoodModel):
         fitted = self._parameters()
         past = self._past(summary)
         lengths = self._lengths(np.asarray(period_lengths, dtype=float), len(period_lengths))
-        values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.parameter_names)]
-        drawn = self.draw_futures(past, lengths, np.asarray(values, dtype=float), np.random.default_rng(rng))
+        values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.params_.index)]
+        sets, generator = np.asarray(values, dtype=float), np.random.default_rng(rng)
+        drawn = self.draw_futures(past, lengths, sets, generator, effects=self._effects(summary))
         purchases = np.zeros((len(values), len(past.x), len(lengths)), dtype=np.int64)
         purchases[drawn.draw, drawn.customer] = drawn.purchases
         return purchases
@@ -335,6 +348,37 @@ class PurchasePredictions(MaximumLikelihoodModel):
         """
         ages = np.atleast_1d(np.asarray(T, dtype=float))
         return self._draw_pasts(self._lengths(ages, ages.size), self._parameters(), np.random.default_rng(rng))
+
+    def draw_futures(
+        self,
+        past: History,
+        lengths: FloatArray,
+        parameters: FloatArray,
+        rng: np.random.Generator,
+        *,
+        effects: Sequence[Effect] = (),
+        chance: FloatArray | None = None,
+    ) -> DrawnPurchases:
+        """Draw futures of customers, one for each set of parameters.
+
+        Parameters
+        ----------
+        past
+            Customers, (n,).
+        lengths
+            Of the periods that follow one another from now.
+        parameters
+            Parameters and coefficients, shape (draws, k), or (1, k) where ``chance`` says how many draws there are.
+        rng
+            Generator.
+        effects
+            What covariates do to the parameters of these customers.
+        chance
+            Probability that each customer is alive, (draws, n), where it is known already.
+        """
+        sets = spread(parameters, effects, len(self.parameter_names))
+        known = self._probability_alive(past, sets) if chance is None else chance
+        return self._draw_futures(past, lengths, sets, known, rng)
 
     def expected_purchases_of(
         self, past: History, future_t: FloatArray, parameters: Sequence[FloatArray]

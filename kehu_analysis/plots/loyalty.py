@@ -96,7 +96,8 @@ def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
 def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = None, top: int = 12) -> Axes:
     """Draw, for the newly overdue customers with the largest orders, the silence against their own rhythm.
 
-    A bar is the silence so far, a dot the usual interval, a mark the longest wait to expect.
+    A bar is the silence so far, a dot the usual interval, a mark the longest wait to expect. Customers are called by
+    their names where these are known.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
         zorder=3,
         label=labels.label("chart.limit", lang),
     )
-    ax.set_yticks(places, [labels.shortened(str(name), _LONGEST_NAME) for name in shown["customer_id"]])
+    names = shown["name"].fillna(shown["customer_id"]) if "name" in shown else shown["customer_id"]
+    ax.set_yticks(places, [labels.shortened(str(name), _LONGEST_NAME) for name in names])
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.grid(visible=False, axis="y")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 
@@ -73,6 +74,23 @@ def test_overdue_customers_show_silence_against_rhythm():
     shown = finding.table.head(2)
     assert np.allclose(usual, shown["usual_interval_days"])
     assert np.allclose(limit, shown["limit_days"])
+
+
+def test_customers_are_called_by_their_names_where_these_are_known():
+    logs = np.log([[7.0, 8.0, 9.0]] * 2)
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "last_purchase": AS_OF - timedelta(days=50),
+            "n_intervals": 3,
+            "sum_log_interval_days": logs.sum(axis=1),
+            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
+            "mean_amount": [30.0, 20.0],
+        }
+    )
+    finding = overdue_customers(frame, as_of=AS_OF)
+    named = replace(finding, table=finding.table.assign(name=["荻桥商行", None]))
+    assert [text.get_text() for text in plots.overdue_customers(named).get_yticklabels()] == ["荻桥商行", "b"]
 
 
 def test_any_name_of_a_customer_can_be_drawn():

@@ -221,6 +221,8 @@ def test_too_little_data_is_said():
     with pytest.raises(InsufficientDataError) as raised:
         BetaGeoBetaBinomModel().fit(frame([(0, 0, 2), (0, 0, 0)]))
     assert raised.value.code == "nobody_bought_twice"
+    with pytest.raises(InsufficientDataError, match="here the most is 2"):
+        BetaGeoBetaBinomModel().fit(frame([(1, 1, 2), (0, 0, 1), (2, 2, 2)]))
     with pytest.raises(DataError, match="lacks T"):
         BetaGeoBetaBinomModel().fit(frame([(1, 1, 2)]).drop(columns="T"))
 

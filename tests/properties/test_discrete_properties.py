@@ -70,7 +70,7 @@ def test_counts_of_a_new_customer_sum_to_one_and_have_the_expectation_as_mean(al
 @given(customers(), parameters, parameters, parameters, parameters)
 def test_beta_geo_beta_binom_likelihood_and_gradient_are_finite(summary, alpha, beta, gamma, delta):
     model = BetaGeoBetaBinomModel()
-    repeat = pd.DataFrame({"frequency": [1, 1], "recency": [1, 1], "T": [2, 2]})
+    repeat = pd.DataFrame({"frequency": [1, 1], "recency": [1, 1], "T": [3, 3]})
     sample = model._sample(pd.concat([summary, repeat], ignore_index=True))
     each, derivatives = model._log_likelihoods([np.float64(value) for value in (alpha, beta, gamma, delta)], sample)
     assert np.isfinite(each).all()

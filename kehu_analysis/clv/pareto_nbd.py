@@ -21,6 +21,7 @@ from kehu_analysis.clv.exponential_dropout import (
 )
 from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.clv.purchases import DrawnPurchases, History, PurchaseModel
+from kehu_analysis.clv.rising_factorials import log_rising, log_rising_slope, running_sum
 
 #: From this many unique rows on a first search among rounded ages saves time.
 _MANY_ROWS = 3000
@@ -28,6 +29,8 @@ _MANY_ROWS = 3000
 _ROUNDED = 1 / 30
 #: Nobody's end comes later than exp(500) times the scale.
 _LATEST = 500.0
+#: numpy's Poisson draws end a little above.
+_MOST_PURCHASES = 1e18
 
 
 class ParetoNBDModel(PurchaseModel):
@@ -95,7 +98,7 @@ class ParetoNBDModel(PurchaseModel):
         r, alpha, s, beta = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
         shape = r + x
-        rising, by_r = _log_rising(r, x)
+        rising, by_r = _rising(r, x)
         left = left_before(x, t_x, T, r, alpha, s, beta)
         log_a, log_b = np.log1p(T / alpha), np.log1p(T / beta)
         each = rising - x * np.log(alpha) - shape * log_a - s * log_b + np.logaddexp(0, left.log_odds)
@@ -168,19 +171,18 @@ class ParetoNBDModel(PurchaseModel):
         rate = rng.gamma(r, 1 / alpha, len(T))
         ends = beta * np.expm1(np.minimum(rng.standard_exponential(len(T)) / s, _LATEST))
         active = np.minimum(ends, T)
-        x = rng.poisson(rate * active)
+        x = rng.poisson(np.minimum(rate * active, _MOST_PURCHASES))
         # The last of x times that are uniform.
         last = active * rng.random(len(T)) ** (1 / np.maximum(x, 1))
         return pd.DataFrame({"frequency": x, "recency": np.where(x > 0, last, 0.0), "T": T})
 
 
-def _log_rising(r: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # log Gamma(r + x) - log Gamma(r) and its derivative. At whole x they are sums, which keep every digit.
-    if np.ndim(r) == 0:
-        steps, place = r + np.arange(x.max()), x.astype(np.intp)
-        rising, by_r = (np.concatenate([[0.0], np.cumsum(terms)]) for terms in (np.log(steps), 1 / steps))
-        return rising[place], by_r[place]
-    return special.gammaln(r + x) - special.gammaln(r), special.digamma(r + x) - special.digamma(r)
+def _rising(r: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # With its derivative by r. Where one r stands for all, running sums take a tenth of the time.
+    if np.ndim(r) > 0:
+        return log_rising(r, x), log_rising_slope(r, x)
+    steps, place = r + np.arange(x.max()), x.astype(np.intp)
+    return running_sum(np.log(steps))[place], running_sum(1 / steps)[place]
 
 
 def _with_rounded_ages(sample: Sample) -> Sample:

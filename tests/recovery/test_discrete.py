@@ -7,7 +7,7 @@ from kehu_analysis.clv import BetaGeoBetaBinomModel, ShiftedBetaGeoModel
 from kehu_analysis.clv.intervals import parameter_facts
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
-PURCHASES = {"alpha": 1.2, "beta": 1.5, "gamma": 1.0, "delta": 6.0}
+PURCHASES = {"alpha": 1.2, "beta": 1.5, "gamma": 0.8, "delta": 3.0}
 CONTRACTS = {"alpha": 0.8, "beta": 2.5}
 N_CUSTOMERS = 4000
 N_CONTRACTS = 1500
@@ -29,7 +29,7 @@ def world(rng: np.random.Generator) -> list[Estimate]:
 
 def pasts(rng: np.random.Generator) -> pd.DataFrame:
     """Tell the story of BG/BB opportunity by opportunity: who is there, and who takes it."""
-    T = rng.choice([7, 10], N_CUSTOMERS)
+    T = rng.choice([8, 12], N_CUSTOMERS)
     buys = rng.beta(PURCHASES["alpha"], PURCHASES["beta"], N_CUSTOMERS)
     leaves = rng.beta(PURCHASES["gamma"], PURCHASES["delta"], N_CUSTOMERS)
     there = np.ones(N_CUSTOMERS, dtype=bool)

@@ -192,7 +192,7 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         some = purchases.any(axis=1)
         return DrawnPurchases(draw[some], customer[some], purchases[some])
 
-    def _draw_pasts(self, T: FloatArray, parameters: FloatArray, rng: np.random.Generator) -> pd.DataFrame:
+    def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
         alpha, beta, gamma, delta = parameters
         buys, leaves = rng.beta(alpha, beta, len(T)), rng.beta(gamma, delta, len(T))
         lived = np.minimum(rng.geometric(np.maximum(leaves, _SMALLEST_CHANCE)) - 1, T.astype(np.int64))

@@ -64,6 +64,11 @@ class Covariates:
             raise DataError("covariate_constant", columns=", ".join(constant))
         self.names = tuple(str(name) for name in values.columns)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the summary that are read."""
+        return tuple(self._columns or ()) if self._spec is None else _variables(self._spec)
+
     def of(self, summary: pd.DataFrame) -> FloatArray:
         """Return the numbers of these customers, shape (n, m)."""
         return self._frame(summary).to_numpy(dtype=float)
@@ -85,7 +90,7 @@ class Covariates:
     def _read(self, formula: str | ModelSpec, summary: pd.DataFrame) -> Any:
         try:
             parsed = Formula(formula) if isinstance(formula, str) else formula
-            columns = sorted(str(name) for name in parsed.required_variables)
+            columns = list(_variables(parsed))
             check_columns(summary, tuple(columns), analysis="clv")
             # A missing category would be taken for the first one.
             missing = summary[columns].isna()
@@ -100,6 +105,10 @@ class Covariates:
             # What went wrong is the formula's, or a column's, own affair.
             text = formula if isinstance(formula, str) else str(formula.formula)
             raise UsageError("covariate_formula", formula=text, reason=str(error).splitlines()[0]) from error
+
+
+def _variables(formula: Any) -> tuple[str, ...]:
+    return tuple(sorted(str(name) for name in formula.required_variables))
 
 
 def _refuse(summary: pd.DataFrame, columns: list[str], wrong: npt.NDArray[np.bool_]) -> Never:
@@ -156,6 +165,19 @@ class CovariateEffects:
             names += [name for name in own if name not in names]
             self._places[effect] = np.array([names.index(name) for name in own], dtype=np.intp)
         self.names = tuple(names)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the summary that any of them reads."""
+        return tuple(dict.fromkeys(name for one in self._read.values() if one is not None for name in one.columns))
+
+    def moved(self) -> dict[str, frozenset[tuple[str, str]]]:
+        """Return by coefficient the effects and covariates that are its, as ``("purchase", "km")``."""
+        found: dict[str, set[tuple[str, str]]] = {name: set() for name in self.names}
+        for effect, covariates in self._read.items():
+            for name, place in zip(covariates.names if covariates else (), self._places[effect], strict=True):
+                found[self.names[place]].add((effect, name))
+        return {name: frozenset(pairs) for name, pairs in found.items()}
 
     def table(self, summary: pd.DataFrame) -> pd.DataFrame:
         """Return the covariates of these customers, all effects side by side."""

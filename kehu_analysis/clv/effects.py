@@ -59,7 +59,9 @@ def spread(values: FloatArray, effects: Sequence[Effect], n_parameters: int) -> 
     several = values.ndim == 2
     moved: list[FloatArray] = [values[..., [place]] if several else values[place] for place in range(n_parameters)]
     for effect in effects:
-        coefficients = values[..., n_parameters + effect.places]
-        shift = np.sum(coefficients[..., None, :] * effect.covariates, axis=-1)
+        shift = np.zeros(())
+        for place, covariate in zip(effect.places, effect.covariates.T, strict=True):
+            coefficient = values[..., [n_parameters + place]] if several else values[n_parameters + place]
+            shift = shift + coefficient * covariate
         moved[effect.parameter] = moved[effect.parameter] * np.exp(effect.sign * shift)
     return moved

@@ -163,7 +163,7 @@ class GeometricDropoutModel(PurchaseModel):
     ) -> DrawnPurchases:
         return draw_futures(past, lengths, parameters, chance, self._stages(), self._leaves_at_once, rng)
 
-    def _draw_pasts(self, T: FloatArray, parameters: FloatArray, rng: np.random.Generator) -> pd.DataFrame:
+    def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
         return draw_pasts(T, parameters, self._stages(), self._leaves_at_once, rng)
 
     def _known(self, past: History, parameters: Sequence[FloatArray]) -> Stages:

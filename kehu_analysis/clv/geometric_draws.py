@@ -61,7 +61,7 @@ def draw_futures(
 
 
 def draw_pasts(
-    T: FloatArray, parameters: FloatArray, k: int, leaves_at_once: int, rng: np.random.Generator
+    T: FloatArray, parameters: Sequence[FloatArray], k: int, leaves_at_once: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Draw the summary of new customers up to the ages ``T``: frequency, recency, T and sum_log_interval."""
     r, alpha, a, b = parameters

@@ -103,7 +103,7 @@ class PurchasePredictions(MaximumLikelihoodModel):
         """
 
     @abstractmethod
-    def _draw_pasts(self, T: FloatArray, parameters: FloatArray, rng: np.random.Generator) -> pd.DataFrame:
+    def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
         """Draw the summary columns of new customers up to age ``T``."""
 
     def _remembered(self) -> tuple[str, ...]:
@@ -113,6 +113,10 @@ class PurchasePredictions(MaximumLikelihoodModel):
     @abstractmethod
     def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
         """Return what covariates do to the parameters of these customers."""
+
+    def _new_customers(self, T: FloatArray, covariates: pd.DataFrame | None) -> pd.DataFrame:
+        """Return a summary of customers of ages ``T`` without a repeat purchase; covariates are of one or of each."""
+        return pd.DataFrame({"frequency": 0.0, "recency": 0.0, "T": T})
 
     def expected_probability_alive(
         self, summary: pd.DataFrame, future_t: float | npt.ArrayLike = 0.0
@@ -237,7 +241,7 @@ class PurchasePredictions(MaximumLikelihoodModel):
         sklearn.exceptions.NotFittedError, UsageError
         """
         lengths = np.atleast_1d(np.asarray(t, dtype=float))
-        new = _new_customers(lengths.size, covariates)
+        new = self._new_customers(np.zeros(lengths.size), covariates)
         purchases = self.expected_purchases(new, lengths.ravel()).to_numpy(dtype=float)
         return float(purchases[0]) if np.ndim(t) == 0 else np.asarray(purchases.reshape(lengths.shape))
 
@@ -260,7 +264,7 @@ class PurchasePredictions(MaximumLikelihoodModel):
         sklearn.exceptions.NotFittedError, UsageError
         """
         wanted = np.atleast_1d(np.asarray(n_purchases))
-        new = _new_customers(wanted.size, covariates)
+        new = self._new_customers(np.zeros(wanted.size), covariates)
         chance = self.expected_probability_of_purchases(new, t, wanted.ravel()).to_numpy(dtype=float)
         return float(chance[0]) if np.ndim(n_purchases) == 0 else np.asarray(chance.reshape(wanted.shape))
 
@@ -339,15 +343,30 @@ class PurchasePredictions(MaximumLikelihoodModel):
         purchases[drawn.draw, drawn.customer] = drawn.purchases
         return purchases
 
-    def simulate_customers(self, T: npt.ArrayLike, *, rng: RandomSource) -> pd.DataFrame:
+    def simulate_customers(
+        self, T: npt.ArrayLike, *, rng: RandomSource, covariates: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
         """Draw new customers up to the age ``T`` (time unit of the fit): a summary as the model is fitted to.
+
+        Parameters
+        ----------
+        T
+            One age, or one a customer.
+        rng
+            Seed or generator.
+        covariates
+            A row a customer with their covariates, or one row for all, where the model has any.
 
         Raises
         ------
-        sklearn.exceptions.NotFittedError, UsageError
+        sklearn.exceptions.NotFittedError, DataError, UsageError
         """
+        values = self._parameters()
         ages = np.atleast_1d(np.asarray(T, dtype=float))
-        return self._draw_pasts(self._lengths(ages, ages.size), self._parameters(), np.random.default_rng(rng))
+        new = self._new_customers(self._lengths(ages, ages.size), covariates)
+        own = spread(values, self._effects(new), len(self.parameter_names))
+        drawn = self._draw_pasts(new["T"].to_numpy(), own, np.random.default_rng(rng))
+        return drawn if covariates is None else drawn.join(new.drop(columns=["frequency", "recency", "T"]))
 
     def draw_futures(
         self,
@@ -406,13 +425,6 @@ class PurchasePredictions(MaximumLikelihoodModel):
 
     def _lengths(self, future_t: float | npt.ArrayLike, size: int) -> FloatArray:
         return lengths_of(future_t, size)
-
-
-def _new_customers(size: int, covariates: pd.DataFrame | None) -> pd.DataFrame:
-    none = dict.fromkeys(("frequency", "recency", "T"), np.zeros(size))
-    if covariates is None:
-        return pd.DataFrame(none)
-    return covariates.iloc[np.zeros(size, dtype=int)].reset_index(drop=True).assign(**none)
 
 
 def _part(parameters: Sequence[FloatArray], rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> list[FloatArray]:

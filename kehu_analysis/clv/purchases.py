@@ -11,6 +11,7 @@ import pandas as pd
 from kehu_analysis.clv.base import Sample, compressed
 from kehu_analysis.clv.covariates import CovariateEffects
 from kehu_analysis.clv.effects import Effect
+from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredictions, lengths_of
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
@@ -36,6 +37,13 @@ class PurchaseModel(PurchasePredictions):
         coefficients came from a normal distribution of variance 1 / ridge; ``log_likelihood_`` is without it.
     max_iterations, tolerance
         See :class:`~kehu_analysis.clv.base.MaximumLikelihoodModel`, which also lists the fitted attributes.
+
+    Attributes
+    ----------
+    coefficients_
+        By name of a coefficient the processes and covariates that it moves, such as ``("purchase", "km")``.
+    totals_
+        Array of customers and their total frequency, recency and T: what a fit was made of, in short.
     """
 
     #: Effects that covariates can have, with the parameter moved and the sign; the first is that of purchases.
@@ -88,7 +96,13 @@ class PurchaseModel(PurchasePredictions):
         self._covariates = CovariateEffects(
             self._targets, self.purchase_covariates, self.dropout_covariates, self.equal_effects, summary
         )
-        return super().fit(summary)
+        super().fit(summary)
+        rows = self._checked(summary, ["frequency", "recency", "T"])
+        weight = rows["weight"].to_numpy() if "weight" in rows.columns else np.ones(len(rows))
+        totals = [np.sum(rows[name].to_numpy() * weight) for name in ("frequency", "recency", "T")]
+        self.coefficients_ = self._covariates.moved()
+        self.totals_ = np.array([weight.sum(), *totals])
+        return self
 
     def _coefficient_names(self) -> tuple[str, ...]:
         return self._covariates.names
@@ -124,3 +138,13 @@ class PurchaseModel(PurchasePredictions):
         if not self._covariates.names:
             return ()
         return self._covariates.effects(self._covariates.table(summary))
+
+    def _new_customers(self, T: FloatArray, covariates: pd.DataFrame | None) -> pd.DataFrame:
+        columns = self._covariates.columns
+        if columns and (covariates is None or len(covariates) not in (1, len(T))):
+            raise UsageError("covariates_needed", model=type(self).__name__, n=len(T), columns=", ".join(columns))
+        if covariates is None:
+            given = pd.DataFrame(index=range(len(T)))
+        else:
+            given = covariates.iloc[np.arange(len(T)) if len(covariates) == len(T) else np.zeros(len(T), dtype=int)]
+        return given.reset_index(drop=True).assign(frequency=0.0, recency=0.0, T=T)

@@ -10,13 +10,13 @@ from scipy import integrate, special, stats
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
+from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.intervals import parameter_facts
 from kehu_analysis.clv.purchases import History
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
 
-MODELS = [BetaGeoModel, GammaGammaModel]
+MODELS = [BetaGeoModel, ModifiedBetaGeoModel, GammaGammaModel]
 
 
 def customers(n: int = 600, seed: int = 4) -> pd.DataFrame:

@@ -7,12 +7,15 @@ from datetime import date
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.base import clone
 
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
+from kehu_analysis.clv.candidates import model_code
 from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles, with_interval
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.periods import days_per_unit
@@ -30,6 +33,7 @@ def holdout_check(
     *,
     calibration_end: date,
     as_of: date,
+    model: PurchaseModel | None = None,
     time_unit: str = "week",
     interval: float = 0.9,
     draws: int = 500,
@@ -37,7 +41,7 @@ def holdout_check(
 ) -> Finding:
     """Compare purchases predicted from the data up to ``calibration_end`` with those made until ``as_of``.
 
-    Fits BG/NBD to the calibration summary alone; nothing later reaches the prediction.
+    Fits a model to the calibration summary alone; nothing later reaches the prediction.
 
     Parameters
     ----------
@@ -46,6 +50,9 @@ def holdout_check(
         ``calibration_end`` and of ``as_of``, both inclusive. Customers won in between are left out.
     calibration_end, as_of
         Last days of the two summaries.
+    model
+        A model of purchases, which is fitted as a copy; BG/NBD by default. Its covariates and
+        ``sum_log_interval``, where it reads any, are columns of ``calibration_summary``.
     time_unit
         Unit of recency and T.
     interval
@@ -89,10 +96,10 @@ def holdout_check(
         raise UsageError("interval", interval=interval)
     length = (as_of - calibration_end).days / days_per_unit(time_unit)
     both = _joined(calibration_summary, summary, length)
-    model = BetaGeoModel().fit(both)
-    expected = np.asarray(model.expected_purchases(both, length), dtype=np.float64)
+    fitted = clone(BetaGeoModel() if model is None else model).fit(both)
+    expected = np.asarray(fitted.expected_purchases(both, length), dtype=np.float64)
     actual = np.asarray(both["actual"], dtype=np.float64)
-    drawn = predictive_draws(both, [length], model, interval=interval, draws=draws, rng=rng)
+    drawn = predictive_draws(both, [length], fitted, interval=interval, draws=draws, rng=rng)
     low, high = quantiles(drawn.purchases[:, 0], interval)
     x, T = (np.asarray(both[name], dtype=np.float64) for name in ("frequency", "T"))
     own_rate = np.divide(x, T, out=np.zeros(len(x)), where=T > 0) * length
@@ -100,6 +107,7 @@ def holdout_check(
     total_expected, total_actual = float(expected.sum()), int(actual.sum())
     error_share = total_expected / total_actual - 1 if total_actual else float("nan")
     facts = {
+        "model": Fact(model_code(fitted), "code"),
         "n_customers": Fact(len(both), "customers"),
         "calibration_end": Fact(calibration_end, "date"),
         "as_of": Fact(as_of, "date"),
@@ -112,17 +120,18 @@ def holdout_check(
         **_errors("", expected, actual),
         **_errors("own_rate_", own_rate, actual),
         **_errors("mean_rate_", mean_rate, actual),
-        **parameter_facts("beta_geo", model, interval),
+        **parameter_facts("model", fitted, interval),
     }
     notes = ["later_customers_left_out"]
-    if model.at_boundary_:
-        facts["parameters_at_boundary"] = Fact(", ".join(model.at_boundary_), "text")
+    if fitted.at_boundary_:
+        facts["parameters_at_boundary"] = Fact(", ".join(fitted.at_boundary_), "text")
         notes.append("parameters_at_boundary")
     if not total_actual or abs(error_share) > ERROR_BOUND:
         notes.append("holdout_error_large")
     if not low <= total_actual <= high:
         notes.append("holdout_outside_interval")
     parameters = {
+        "model": model_code(fitted),
         "calibration_end": calibration_end,
         "as_of": as_of,
         "time_unit": time_unit,
@@ -139,7 +148,7 @@ def _joined(calibration: pd.DataFrame, summary: pd.DataFrame, length: float) -> 
             raise DataError("missing_columns", analysis="clv", missing="customer_id", found=found)
         checked_summary(frame, _COLUMNS)
     ordered = calibration.sort_values("customer_id", kind="stable", ignore_index=True)
-    both = ordered[["customer_id", *_COLUMNS]].merge(
+    both = ordered.merge(
         summary[["customer_id", "frequency", "T"]], on="customer_id", how="left", suffixes=("", "_later")
     )
     both["actual"] = both["frequency_later"] - both["frequency"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kehu_analysis.clv import BetaGeoModel, holdout_check
+from kehu_analysis.clv import BetaGeoModel, ModifiedBetaGeoModel, holdout_check
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 
 START, END = date(2026, 3, 31), date(2026, 6, 30)
@@ -53,6 +53,17 @@ def test_totals_and_errors(finding, summaries):
     assert facts["own_rate_root_mean_squared_error"] == pytest.approx(np.sqrt(((own - actual) ** 2).mean()))
     overall = before["frequency"].sum() / before["T"].sum() * WEEKS
     assert facts["mean_rate_mean_absolute_error"] == pytest.approx(np.abs(overall - actual).mean())
+
+
+def test_another_model_is_fitted_as_a_copy(summaries):
+    before, _ = summaries
+    model = ModifiedBetaGeoModel()
+    facts = holdout_check(*summaries, calibration_end=START, as_of=END, model=model, draws=20).facts
+    fitted = ModifiedBetaGeoModel().fit(before)
+    assert facts["model"].value == "mbg_nbd"
+    assert facts["expected_purchases"].value == pytest.approx(fitted.expected_purchases(before, WEEKS).sum())
+    assert facts["model_a"].value == pytest.approx(fitted.params_["a"])
+    assert not hasattr(model, "params_")
 
 
 def test_the_model_beats_both_naive_forecasts_in_its_own_world(finding):

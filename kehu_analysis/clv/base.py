@@ -161,6 +161,21 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.n_customers_ = round(float(sample.weight.sum()))
         return self
 
+    def log_likelihood(self, summary: pd.DataFrame) -> float:
+        """Log-likelihood of customers under the parameters that the model has, all constants in.
+
+        Parameters
+        ----------
+        summary
+            As for :meth:`fit`, whose errors it raises; it need not be what the model was fitted to.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Not fitted yet.
+        """
+        return self._log_likelihood_at(self._parameters(), self._sample(summary))
+
     def draw_parameters(self, draws: int, rng: RandomSource, summary: pd.DataFrame | None = None) -> pd.DataFrame:
         """Draw parameters from the normal approximation in their logarithms.
 
@@ -209,16 +224,10 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self, values: FloatArray, free: IntArray, root: FloatArray, rng: np.random.Generator, sample: Sample
     ) -> FloatArray:
         lowest = self.log_likelihood_ - stats.chi2.ppf(_REGION, len(free)) / 2
-        objective = _Objective(self, sample)
-        n_positive = len(self.parameter_names)
 
         def is_likely(parameters: FloatArray) -> bool:
             with np.errstate(all="ignore"):
-                location = parameters.copy()
-                location[:n_positive] = np.log(location[:n_positive]) - np.log(sample.measure) * np.asarray(
-                    self._dimensions
-                )
-                return bool(objective.log_likelihood(location) + sample.log_jacobian >= lowest)
+                return self._log_likelihood_at(parameters, sample) >= lowest
 
         unlikely = np.array([not is_likely(row) for row in values])
         for _ in range(_ROUNDS):
@@ -230,6 +239,12 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         # The fit itself stands in where the approximation hardly ever hits the region.
         values[unlikely] = self._parameters()
         return values
+
+    def _log_likelihood_at(self, parameters: FloatArray, sample: Sample) -> float:
+        scaled = parameters.copy()
+        scaled[: len(self.parameter_names)] /= sample.measure ** np.asarray(self._dimensions, dtype=float)
+        by_row = spread(scaled, sample.effects, len(self.parameter_names))
+        return float(np.sum(self._log_likelihoods(by_row, sample)[0] * sample.weight)) + sample.log_jacobian
 
     def _in_unit_of_data(self, parameters: FloatArray, sample: Sample) -> FloatArray:
         scaled = parameters.copy()

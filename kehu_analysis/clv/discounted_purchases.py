@@ -14,6 +14,8 @@ _STEP = 0.3
 _STEP_OF_PEAK = 0.5
 _REACH = 32.0
 _NEGLIGIBLE = 1e-17
+_DROP = 40.0
+_BISECTIONS = 40
 _CELLS = 400_000
 
 
@@ -85,12 +87,26 @@ def _range_of_rates(known: Stages, delta: FloatArray) -> tuple[FloatArray, Float
 def _range_of_chances(known: Stages, loss: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     # In u = logit of the chance to leave. Far below the loss the integrand is exp(leave u), far above exp(-stay u).
     leave, stay = known.leave, known.stay
-    with np.errstate(divide="ignore"):
-        least = special.logit(special.betaincinv(leave, stay, _NEGLIGIBLE * np.minimum(loss, 1)))
-        most = -special.logit(special.betaincinv(stay, leave, _NEGLIGIBLE))
+    least = _where_beta_ends(leave, stay, _DROP - np.log(loss))
+    most = -_where_beta_ends(stay, leave, np.full(len(stay), _DROP))
     left = np.maximum(least, np.minimum(np.log(loss), -np.log1p(stay)) - _REACH)
     right = np.maximum(np.minimum(most, np.maximum(np.log1p(leave), 0) + _REACH), left + 1)
     return left, right, np.minimum(_STEP, _STEP_OF_PEAK * np.sqrt(1 / leave + 1 / stay))
+
+
+def _where_beta_ends(leave: FloatArray, stay: FloatArray, drop: FloatArray) -> FloatArray:
+    # The logit below the mode at which the log-density has fallen so far. (scipy's quantiles are NaN for some laws.)
+    def log_density(u: FloatArray) -> FloatArray:
+        return np.asarray(-leave * np.logaddexp(0, -u) - stay * np.logaddexp(0, u))
+
+    high = np.log(leave) - np.log(stay)
+    peak = log_density(high)
+    low = high - (drop + (leave + stay) * np.logaddexp(0, high)) / leave
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        below = peak - log_density(middle) > drop
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return low
 
 
 def _integrated(known: Stages, delta: FloatArray, log_rates: FloatArray, logits: FloatArray) -> FloatArray:

@@ -157,7 +157,7 @@ def test_beta_geo_of_the_full_log(full):
 
 
 def test_probabilities_of_purchases_of_a_new_customer():
-    # BTYD, help of bgnbd.pmf, params <- c(0.243, 4.414, 0.793, 2.426): bgnbd.pmf(params, t = 2, x = 10) and t = 39, x = 0
+    # BTYD, help of bgnbd.pmf, with params <- c(0.243, 4.414, 0.793, 2.426)
     model = BetaGeoModel()
     model.params_ = pd.Series([0.243, 4.414, 0.793, 2.426], index=["r", "alpha", "a", "b"])
     assert model.probability_of_purchases_new_customer(2, 10) == pytest.approx(1.07869e-07, rel=5e-6)

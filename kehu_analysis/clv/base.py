@@ -84,6 +84,8 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         True after a fit that returned.
     n_customers_
         Number of customers fitted on (sum of weights).
+    totals_
+        Array of a few sums over these customers, by which to know whether two fits were to the same.
     """
 
     parameter_names: ClassVar[tuple[str, ...]]
@@ -159,6 +161,8 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.log_likelihood_ = objective.log_likelihood(top.location) + sample.log_jacobian
         self.converged_ = True
         self.n_customers_ = round(float(sample.weight.sum()))
+        sums = [np.sum(values * sample.weight) for values in sample.columns.values()]
+        self.totals_ = np.array([sample.measure, sample.weight.sum(), *sums])
         return self
 
     def log_likelihood(self, summary: pd.DataFrame) -> float:

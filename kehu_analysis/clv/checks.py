@@ -76,7 +76,7 @@ def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.S
         rules.append(("weight = 0", numbers["weight"] == 0))
     if "frequency" in numbers.columns:
         frequency = numbers["frequency"]
-        rules.append(("frequency ≠ 0, 1, 2, …", np.isfinite(frequency) & (frequency % 1 != 0)))
+        rules.append(("frequency ≠ 0, 1, 2, …", np.isfinite(frequency) & (frequency != np.floor(frequency))))
     if {"recency", "T"} <= set(numbers.columns):
         rules.append(("recency > T", numbers["recency"] > numbers["T"]))
     if {"frequency", "recency"} <= set(numbers.columns):

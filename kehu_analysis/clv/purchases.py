@@ -42,8 +42,6 @@ class PurchaseModel(PurchasePredictions):
     ----------
     coefficients_
         By name of a coefficient the processes and covariates that it moves, such as ``("purchase", "km")``.
-    totals_
-        Array of customers and their total frequency, recency and T: what a fit was made of, in short.
     """
 
     #: Effects that covariates can have, with the parameter moved and the sign; the first is that of purchases.
@@ -97,11 +95,7 @@ class PurchaseModel(PurchasePredictions):
             self._targets, self.purchase_covariates, self.dropout_covariates, self.equal_effects, summary
         )
         super().fit(summary)
-        rows = self._checked(summary, ["frequency", "recency", "T"])
-        weight = rows["weight"].to_numpy() if "weight" in rows.columns else np.ones(len(rows))
-        totals = [np.sum(rows[name].to_numpy() * weight) for name in ("frequency", "recency", "T")]
         self.coefficients_ = self._covariates.moved()
-        self.totals_ = np.array([weight.sum(), *totals])
         return self
 
     def _coefficient_names(self) -> tuple[str, ...]:

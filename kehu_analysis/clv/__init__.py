@@ -9,6 +9,7 @@ from kehu_analysis.clv.beta_geo import (
 from kehu_analysis.clv.beta_geo_beta_binom import BetaGeoBetaBinomModel
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.interpurchase_times import regularity
+from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.shifted_beta_geo import ShiftedBetaGeoModel
 from kehu_analysis.clv.validation import holdout_check
 from kehu_analysis.clv.value import lifetime_value
@@ -20,6 +21,7 @@ __all__ = [
     "GammaGammaModel",
     "ModifiedBetaGeoCNBDModel",
     "ModifiedBetaGeoModel",
+    "ParetoNBDModel",
     "ShiftedBetaGeoModel",
     "holdout_check",
     "lifetime_value",

@@ -188,7 +188,7 @@ def _step(
 def _uphill(gradient: FloatArray, information: FloatArray) -> FloatArray:
     # Where the surface is not concave, turning every curvature positive still leads uphill.
     curvature, axes = np.linalg.eigh(information)
-    firm = np.maximum(np.abs(curvature), 1e-8 * np.abs(curvature).max() + 1e-300)
+    firm = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max() + 1e-300)
     step = np.asarray(axes @ ((axes.T @ gradient) / firm), dtype=float)
     return step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
 

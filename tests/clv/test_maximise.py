@@ -48,3 +48,15 @@ def test_the_covariance_is_that_of_the_maximum_and_few_evaluations_lead_there():
     assert np.linalg.inv(top.covariance) == pytest.approx(np.array([[5.0, -4.0], [-4.0, 4.0]]), rel=1e-6)
     # A Hessian is four evaluations: one at each place would make more than 40.
     assert top.evaluations < 40
+
+
+def test_a_ridge_that_is_nearly_flat_is_walked_to_its_end():
+    # As where nobody leaves: next to the steep direction the slope is 1e-8 and its curvature as small.
+    def objective(x):
+        value = -100 * (x[0] - 1) ** 2 - 3e-5 * np.exp(x[1])
+        return float(value), np.array([-200 * (x[0] - 1), -3e-5 * np.exp(x[1])])
+
+    top = top_of(objective, 2)
+    assert top.location == pytest.approx([1, -9])
+    assert top.at_boundary.tolist() == [False, True]
+    assert top.evaluations < 200

@@ -1,0 +1,64 @@
+"""MBG/NBD and MBG/CNBD-2: parameters, and what the customers then really bought."""
+
+import numpy as np
+import pandas as pd
+
+from kehu_analysis.clv import ModifiedBetaGeoCNBDModel
+from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles
+from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+
+# BG/NBD itself is recovered with the value of its customers, future and all.
+TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
+N_CUSTOMERS = 500
+HORIZON = 26.0
+N_DRAWS = 100
+
+
+def test_the_truth_is_found_again():
+    assert_recovered(run(ROW))
+
+
+def world(rng: np.random.Generator) -> list[Estimate]:
+    return [estimate for k in (1, 2) for estimate in one_model(k, rng)]
+
+
+def one_model(k: int, rng: np.random.Generator) -> list[Estimate]:
+    summary, purchases = history_and_future(k, rng)
+    model = ModifiedBetaGeoCNBDModel(k=k).fit(summary)
+    facts = parameter_facts("model", model, LEVEL)
+    estimates = [
+        lognormal(f"{name} of k = {k}", facts[f"model_{name}_low"].value, facts[f"model_{name}_high"].value, value)
+        for name, value in TRUTH.items()
+    ]
+    if k == 1:
+        return estimates
+    drawn = predictive_draws(summary, [HORIZON], model, interval=LEVEL, draws=N_DRAWS, rng=rng)
+    low, high = quantiles(drawn.purchases[:, 0], LEVEL)
+    estimates.append(Estimate(f"actual purchases of k = {k}", purchases, float(low), float(high)))
+    return estimates
+
+
+def history_and_future(k: int, rng: np.random.Generator) -> tuple[pd.DataFrame, int]:
+    """Tell the models' story purchase by purchase: the summary, and the purchases of the next period."""
+    T = rng.uniform(26, 78, N_CUSTOMERS)
+    rate = rng.gamma(TRUTH["r"], 1 / TRUTH["alpha"], N_CUSTOMERS)
+    leaves = rng.beta(TRUTH["a"], TRUTH["b"], N_CUSTOMERS)
+    clock, x, t_x, logs = np.zeros((4, N_CUSTOMERS))
+    future = 0
+    buying = np.flatnonzero(rng.random(N_CUSTOMERS) >= leaves)
+    while len(buying):
+        interval = rng.gamma(k, 1 / rate[buying])
+        clock[buying] += interval
+        keep = clock[buying] <= T[buying] + HORIZON
+        buying, interval = buying[keep], interval[keep]
+        is_past = clock[buying] <= T[buying]
+        past = buying[is_past]
+        x[past] += 1
+        t_x[past] = clock[past]
+        logs[past] += np.log(interval[is_past])
+        future += int((~is_past).sum())
+        buying = buying[rng.random(len(buying)) >= leaves[buying]]
+    return pd.DataFrame({"frequency": x, "recency": t_x, "T": T, "sum_log_interval": logs}), future
+
+
+ROW = Row("geometric_family", world)

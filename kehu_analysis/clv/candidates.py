@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
+from sklearn.base import clone
+
 from kehu_analysis.clv.beta_geo import (
     BetaGeoCNBDModel,
     BetaGeoModel,
@@ -61,7 +64,6 @@ def chosen_model(comparison: Finding) -> PurchaseModel:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> chosen_model(Finding("compare_models", pd.DataFrame(), {}, not_run=("no_rows", {})))
     BetaGeoModel()
     """
@@ -74,3 +76,8 @@ def chosen_model(comparison: Finding) -> PurchaseModel:
         raise UsageError("no_candidate", model=code, known=", ".join(_KINDS))
     model = _KINDS[str(code)]()
     return model.set_params(k=stages) if "k" in model.get_params() else model
+
+
+def fitted_to(model: PurchaseModel, summary: pd.DataFrame) -> PurchaseModel:
+    """Return a model as it is where it is fitted, else a copy of it that is fitted to a summary."""
+    return model if hasattr(model, "params_") else clone(model).fit(summary)

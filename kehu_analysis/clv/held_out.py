@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kehu_analysis.clv.candidates import fitted_to, model_code
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.predictions import PurchasePredictions
+from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.data import Dataset
 from kehu_analysis.errors import InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
@@ -121,7 +123,7 @@ class HeldOut:
 
 def weekly_tracking(
     dataset: Dataset,
-    model: PurchasePredictions,
+    model: PurchaseModel,
     calibration_end: date,
     *,
     as_of: date | None = None,
@@ -134,7 +136,7 @@ def weekly_tracking(
     dataset
         An open dataset.
     model
-        Fitted to the log up to ``calibration_end``, in ``time_unit``.
+        Fitted to the log up to ``calibration_end`` in ``time_unit``, or unfitted: it is then fitted to it as a copy.
     calibration_end
         Last day that the model saw; customers won later are left out.
     as_of
@@ -155,8 +157,9 @@ def weekly_tracking(
     UsageError
         The days are not in order within the log.
     InsufficientDataError
-        Nobody had bought by ``calibration_end``.
-    sklearn.exceptions.NotFittedError
+        Nobody had bought by ``calibration_end``, or the customers do not carry the model.
+    ConvergenceError
+        The model could not be fitted.
 
     Notes
     -----
@@ -169,12 +172,12 @@ def weekly_tracking(
     >>> from kehu_analysis import open_dataset
     >>> from kehu_analysis.clv import BetaGeoModel
     >>> dataset = open_dataset("data/cdnow")
-    >>> model = BetaGeoModel().fit(btyd_summary(dataset, date(1997, 9, 30)))
-    >>> weekly_tracking(dataset, model, date(1997, 9, 30)).facts["n_weeks"].value
+    >>> weekly_tracking(dataset, BetaGeoModel(), date(1997, 9, 30)).facts["n_weeks"].value
     39
     """
     past = HeldOut(dataset, calibration_end, as_of, time_unit)
-    expected = past.tracked(model)
+    fitted = fitted_to(model, past.summary)
+    expected = past.tracked(fitted)
     inside = past.weeks["week_end"] > calibration_end
     table = pd.DataFrame(
         {
@@ -188,6 +191,7 @@ def weekly_tracking(
     )
     actual, predicted = (float(table.loc[inside, name].sum()) for name in ("n_purchases", "expected_purchases"))
     facts = {
+        "model": Fact(model_code(fitted), "code"),
         "calibration_end": Fact(calibration_end, "date"),
         "as_of": Fact(past.as_of, "date"),
         "n_weeks": Fact(int(inside.sum()), "weeks"),

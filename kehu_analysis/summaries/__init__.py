@@ -3,10 +3,19 @@
 from kehu_analysis.summaries.run import (
     btyd_summary,
     cohorts,
+    customer_days,
     customer_history,
     monthly_sales,
     set_apart_sales,
     weekly_purchases,
 )
 
-__all__ = ["btyd_summary", "cohorts", "customer_history", "monthly_sales", "set_apart_sales", "weekly_purchases"]
+__all__ = [
+    "btyd_summary",
+    "cohorts",
+    "customer_days",
+    "customer_history",
+    "monthly_sales",
+    "set_apart_sales",
+    "weekly_purchases",
+]

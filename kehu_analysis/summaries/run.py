@@ -307,6 +307,44 @@ def weekly_purchases(
     return pd.DataFrame({"week_end": dates_of(since + 7 * weeks + 6), "n_purchases": counts.to_numpy()})
 
 
+def customer_days(
+    dataset: Dataset, customer_id: str, as_of: date | None = None, *, engine: Engine | None = None
+) -> pd.DataFrame:
+    """List the purchase days of one customer.
+
+    Parameters
+    ----------
+    dataset
+        An open dataset.
+    customer_id
+        The customer's number.
+    as_of
+        Last day counted, inclusive; by default the last day of the log.
+
+    Returns
+    -------
+    DataFrame
+        date, one row a purchase day, the first one first; no rows where the customer is unknown.
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> customer_days(open_dataset("data/cdnow"), "00001")["date"].tolist()
+    [datetime.date(1997, 1, 1)]
+    """
+    runner, end = engine or DuckDBEngine(), as_of or dataset.last_date
+    ids = _customer_ids(dataset)
+    key = ids.index[ids == customer_id]
+    found = frame_of(
+        runner.query(
+            _sql("customer_days"),
+            tables={"purchase_days": dataset.path("purchase_days")},
+            parameters={"as_of": day_number(end), "customer_key": int(key[0]) if len(key) else -1},
+        )
+    )
+    return pd.DataFrame({"date": dates_of(found["day"].to_numpy())})
+
+
 def _quarter_frequency(fiscal_year_start: int) -> str:
     return f"Q-{_MONTH_CODES[fiscal_year_start - 2]}"  # the year ends with the month before it starts
 

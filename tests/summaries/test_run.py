@@ -11,6 +11,7 @@ from kehu_analysis.periods import DAYS_PER_UNIT
 from kehu_analysis.summaries import (
     btyd_summary,
     cohorts,
+    customer_days,
     customer_history,
     in_memory,
     monthly_sales,
@@ -337,3 +338,13 @@ def test_weekly_purchases_by_hand(dataset):
         date(2026, 1, 14),
     ]
     assert len(weekly_purchases(opened, date(2026, 1, 8))) == 3
+
+
+def test_customer_days_by_hand(dataset):
+    opened = dataset()
+    days = customer_days(opened, "b")["date"].tolist()
+    # Returns are no purchases, and lines of one day are one purchase day.
+    assert days == [date(2026, 2, 1), date(2026, 2, 15), date(2026, 3, 1)]
+    assert customer_days(opened, "b", date(2026, 2, 28))["date"].tolist() == days[:2]
+    assert customer_days(opened, "r").empty
+    assert customer_days(opened, "nobody").empty

@@ -1,5 +1,6 @@
 """Customer lifetime value: how many purchases are still to come, from whom, and what they are worth."""
 
+from kehu_analysis.clv.alive import alive_history, alive_map
 from kehu_analysis.clv.beta_geo import (
     BetaGeoCNBDModel,
     BetaGeoModel,
@@ -7,9 +8,13 @@ from kehu_analysis.clv.beta_geo import (
     ModifiedBetaGeoModel,
 )
 from kehu_analysis.clv.beta_geo_beta_binom import BetaGeoBetaBinomModel
+from kehu_analysis.clv.candidates import candidate_models, chosen_model
+from kehu_analysis.clv.comparison import compare_models
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
+from kehu_analysis.clv.held_out import weekly_tracking
 from kehu_analysis.clv.interpurchase_times import regularity
 from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.reservations import model_reservations
 from kehu_analysis.clv.shifted_beta_geo import ShiftedBetaGeoModel
 from kehu_analysis.clv.validation import holdout_check
 from kehu_analysis.clv.value import lifetime_value
@@ -23,7 +28,14 @@ __all__ = [
     "ModifiedBetaGeoModel",
     "ParetoNBDModel",
     "ShiftedBetaGeoModel",
+    "alive_history",
+    "alive_map",
+    "candidate_models",
+    "chosen_model",
+    "compare_models",
     "holdout_check",
     "lifetime_value",
+    "model_reservations",
     "regularity",
+    "weekly_tracking",
 ]

@@ -57,8 +57,8 @@ def alive_map(
     Notes
     -----
     The map of Fader, Hardie and Lee (2005), "RFM and CLV", Journal of Marketing Research 42, 415-430, with the time
-    since the last purchase in place of recency. Who has bought often and falls silent is given up sooner than who has
-    always bought rarely: for the latter a silence is nothing new.
+    since the last purchase in place of recency. Who has bought often and falls silent for long is given up sooner than
+    who has always bought rarely: for the latter a silence is nothing new.
 
     Examples
     --------

@@ -194,7 +194,7 @@ def weekly_tracking(
         "model": Fact(model_code(fitted), "code"),
         "calibration_end": Fact(calibration_end, "date"),
         "as_of": Fact(past.as_of, "date"),
-        "n_weeks": Fact(int(inside.sum()), "weeks"),
+        "n_weeks": Fact(int(inside.sum()), "count"),
         "n_customers": Fact(len(past.summary), "customers"),
         "actual_purchases": Fact(int(actual), "count"),
         "expected_purchases": Fact(predicted, "purchases"),

@@ -1,10 +1,11 @@
 # Each target sets up what it needs by itself: `make report` and `make test` work on a fresh clone.
 PYTHON ?= python3
-DATA ?= data/cdnow
+DATA ?= data/demo
 QUARTER ?=
 REPORT_LANG ?= zh
 LINES ?= 1000000,10000000
 REPEAT ?= 3
+CUSTOMERS ?= 117000
 CASES ?= 5000
 
 VENV := .venv
@@ -13,7 +14,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup report test test-browser test-external lab check lock lock-bench notebooks bench bench-data bench-malformed clean help
+.PHONY: setup report test test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-malformed \
+  clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,13 +54,19 @@ check: $(READY)  ## ruff, mypy, import contracts
 lab: $(READY)  ## JupyterLab on notebooks/
 	$(BIN)/kehu lab --lang $(REPORT_LANG)
 
+demo: $(READY)  ## write the simulated company in data/demo again
+	$(BIN)/kehu demo data/demo --lang $(REPORT_LANG)
+
 notebooks: $(READY)  ## run the notebooks again and store their text outputs
 	$(BIN)/python tests/notebooks/refresh.py
 
-bench: bench-data bench-malformed  ## speed and memory against plain SQL, pandas and other packages
+bench: bench-data bench-simulation bench-malformed  ## speed and memory against plain SQL, pandas and other packages
 
 bench-data: $(READY) $(BENCH_VENV)/.ready  ## raw logs to snapshots and summaries: make bench-data [LINES=1000000,10000000 REPEAT=3]
 	$(BIN)/python -m benchmarks.data_speed --lines $(LINES) --repeat $(REPEAT)
+
+bench-simulation: $(READY)  ## a large simulated company and its summaries: make bench-simulation [CUSTOMERS=117000 REPEAT=3]
+	$(BIN)/python -m benchmarks.simulation --customers $(CUSTOMERS) --repeat $(REPEAT)
 
 bench-malformed: $(READY)  ## malformed datasets from seeds, none of which may hang, crash or lose a row: make bench-malformed [CASES=5000]
 	$(BIN)/python -m benchmarks.malformed --cases $(CASES)

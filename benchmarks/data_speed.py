@@ -89,7 +89,7 @@ def measure_data(n_lines: int, form: str, repeat: int, work: Path) -> dict[str, 
         for _ in range(repeat):
             _run_all({name: {"snapshot": str(snapshot)} for name in names}, runs, work, n_lines, form)
     _check_equal(runs, work)
-    return {name: _best(done) for name, done in runs.items()}
+    return {name: best_of(done) for name, done in runs.items()}
 
 
 def measure_peers(repeat: int, work: Path) -> dict[str, Best]:
@@ -106,7 +106,7 @@ def measure_peers(repeat: int, work: Path) -> dict[str, Best]:
             runs.setdefault(name, []).append(done)
             _tell(name, PEER_LINES, "frame", done)
     _check_equal(runs, work)
-    return {name: _best(done) for name, done in runs.items()}
+    return {name: best_of(done) for name, done in runs.items()}
 
 
 def make_log(n_lines: int, form: str) -> Path:
@@ -200,7 +200,8 @@ def _check_equal(runs: Mapping[str, Sequence[Measurement]], work: Path) -> None:
     run("benchmarks.equality:check_frames", work / "equality", folders=folders)
 
 
-def _best(runs: Sequence[Measurement]) -> Best:
+def best_of(runs: Sequence[Measurement]) -> Best:
+    """Return the fastest of several runs of one job, with the highest peak of all."""
     fastest = min(runs, key=lambda done: sum(done.seconds.values()))
     return Best(fastest.seconds, fastest.cpu_seconds, max(done.peak_bytes for done in runs))
 

@@ -25,7 +25,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    data: str = Field(default="../data/cdnow", min_length=1)
+    data: str = Field(default="../data/demo", min_length=1)
     quarter: str = Field(default="", pattern=r"^(\d{4}Q[1-4])?$")
     lang: Literal["zh", "en"] = "zh"
 

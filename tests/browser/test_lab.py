@@ -72,7 +72,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, home_environment: Callable[[Pa
     home, root, watcher = top / "home", top / "project", top / "watcher"
     for folder in (home, root / "notebooks", watcher):
         folder.mkdir(parents=True)
-    shutil.copytree(_PROJECT / "data" / "cdnow", root / "data" / "cdnow")
+    shutil.copytree(_PROJECT / "data" / "demo", root / "data" / "demo")
     for name in _NOTEBOOKS:
         _copy_without_outputs(_PROJECT / "notebooks" / name, root / "notebooks" / name)
     (watcher / "sitecustomize.py").write_text(_WATCHER)

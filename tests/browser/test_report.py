@@ -44,12 +44,12 @@ def make_report(tmp_path_factory: pytest.TempPathFactory, home_environment: Call
 
 @pytest.fixture(scope="session")
 def chinese_report(make_report: Make) -> Path:
-    return make_report(_PROJECT / "data" / "cdnow", "zh", "")
+    return make_report(_PROJECT / "data" / "demo", "zh", "")
 
 
 @pytest.fixture(scope="session")
 def english_report(make_report: Make) -> Path:
-    return make_report(_PROJECT / "data" / "cdnow", "en", "data_quality")
+    return make_report(_PROJECT / "data" / "demo", "en", "data_quality")
 
 
 @pytest.fixture(scope="session")

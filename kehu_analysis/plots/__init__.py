@@ -1,15 +1,28 @@
 """Charts: each draws one Finding and computes nothing."""
 
-from kehu_analysis.plots.clv import holdout_check, lifetime_value, value_concentration
+from kehu_analysis.plots.alive import alive_history, alive_map, expected_purchases_map
+from kehu_analysis.plots.clv import (
+    cumulative_tracking,
+    customer_lifetime_value,
+    holdout_check,
+    lifetime_value,
+    value_concentration,
+    weekly_tracking,
+)
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
 from kehu_analysis.plots.profiling import data_quality, log_doubts, quarter_sales
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
 from kehu_analysis.plots.theme import apply_theme
 
 __all__ = [
+    "alive_history",
+    "alive_map",
     "apply_theme",
     "cohort_retention",
+    "cumulative_tracking",
+    "customer_lifetime_value",
     "data_quality",
+    "expected_purchases_map",
     "grade_customers",
     "grade_moves",
     "holdout_check",
@@ -20,4 +33,5 @@ __all__ = [
     "retention_curve",
     "rfm_profile",
     "value_concentration",
+    "weekly_tracking",
 ]

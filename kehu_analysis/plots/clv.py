@@ -1,14 +1,19 @@
-"""Charts of expected value, its concentration, and how well purchases were predicted."""
+"""Charts of expected value, its spread and concentration, and how well purchases were predicted."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
 from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+
+_BARS = 30
+_LEAST_SHARE_DRAWN = 1e-4
 
 
 def lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
@@ -134,6 +139,110 @@ def holdout_check(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     ax.legend(loc="upper left")
     ax.set_title(finding.title(lang))
     return ax
+
+
+def weekly_tracking(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw expected and actual repeat purchases of each week, and where the data of the fit end.
+
+    Parameters
+    ----------
+    finding
+        A ``weekly_tracking`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = _track(finding, "n_purchases", "expected_purchases", lang, ax)
+    ax.set_ylabel(labels.label("chart.weekly_purchases", lang))
+    ax.set_title(finding.title(lang))
+    return ax
+
+
+def cumulative_tracking(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw the running totals of expected and actual repeat purchases, and where the data of the fit end.
+
+    Parameters
+    ----------
+    finding
+        A ``weekly_tracking`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = _track(finding, "cumulative_purchases", "cumulative_expected", lang, ax)
+    ax.set_ylabel(labels.label("chart.running_purchases", lang))
+    ax.set_title(labels.label("chart.running_total", lang))
+    return ax
+
+
+def _track(finding: Finding, actual: str, expected: str, lang: str, ax: Axes | None) -> Axes:
+    ax = draw_on(ax)
+    weeks = finding.table["week_end"].to_numpy(dtype="datetime64[D]")
+    ax.plot(weeks, finding.table[actual], color=PALETTE[4], linewidth=1.5, label=labels.label("chart.made", lang))
+    ax.plot(
+        weeks,
+        finding.table[expected],
+        color=PALETTE[0],
+        linewidth=2.5,
+        label=labels.render("chart.expected_by", lang, **finding.prose(lang)),
+    )
+    ax.axvline(
+        float(date2num(_number(finding, "calibration_end"))),  # type: ignore[no-untyped-call]
+        color=PALETTE[1],
+        linestyle="--",
+        linewidth=1.5,
+        label=labels.render("chart.fit_ends", lang, **finding.prose(lang)),
+    )
+    ax.set_ylim(bottom=0)
+    dates_below(ax)
+    ax.yaxis.set_major_formatter(unit_formatter("count", lang))
+    ax.legend(loc="best")
+    return ax
+
+
+def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw how many customers have which value, on an axis of powers of ten.
+
+    Parameters
+    ----------
+    finding
+        A ``customer_lifetime_value`` finding. Values of 0 or less have no place on the axis; their number is told.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = draw_on(ax)
+    values = finding.table["customer_lifetime_value"].to_numpy(dtype=float)
+    above = values[values > 0]
+    ax.set_xscale("log")
+    if len(above):
+        # Less than a ten-thousandth of the largest is drawn in the first bar.
+        lowest = max(float(above.min()), float(above.max()) * _LEAST_SHARE_DRAWN)
+        edges = np.geomspace(lowest, float(above.max()) * 1.0001, _BARS + 1)
+        ax.hist(np.maximum(above, lowest), bins=list(edges), color=PALETTE[0], edgecolor="white", linewidth=0.5)
+        ax.axvline(
+            float(np.median(values)) if np.median(values) > lowest else lowest,
+            color=PALETTE[1],
+            linestyle="--",
+            linewidth=1.5,
+            label=labels.label("chart.median_customer", lang),
+        )
+        ax.legend(loc="upper left")
+    left_out = labels.render("chart.value_not_above_0", lang, n=len(values) - len(above)) if (values <= 0).any() else ""
+    ax.xaxis.set_major_formatter(unit_formatter("currency", lang))
+    ax.yaxis.set_major_formatter(unit_formatter("count", lang))
+    value = labels.column_label("customer_lifetime_value", lang, currency=finding.currency)
+    ax.set_xlabel(" ".join(filter(None, (value, left_out))))
+    ax.set_ylabel(labels.column_label("n_customers", lang))
+    ax.grid(visible=False, axis="x")
+    ax.set_title(finding.title(lang))
+    return ax
+
+
+def dates_below(ax: Axes) -> None:
+    """Write dates on the horizontal axis, as few as fit."""
+    locator = AutoDateLocator(minticks=4, maxticks=8)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    formats = ["%Y", "%Y-%m", "%m-%d", "%m-%d", "%m-%d", "%m-%d"]
+    formatter = ConciseDateFormatter(locator, formats=formats, show_offset=False)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_formatter(formatter)
 
 
 def _number(finding: Finding, name: str) -> Any:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import labels, open_dataset
-from kehu_analysis.clv import holdout_check, lifetime_value
+from kehu_analysis.clv import customer_lifetime_value, equity_by_segment, holdout_check, lifetime_value
 from kehu_analysis.data.doubts import log_doubts as doubts_of
 from kehu_analysis.loyalty import cohort_retention, overdue_customers
 from kehu_analysis.periods import Quarter
@@ -123,6 +123,8 @@ def findings(tmp_path_factory):
     grades = [grade_customers(sales, last_month=last) for last in (month, month - 3)]
     segments = rfm_segments(history, as_of=as_of)
     quarter = Quarter.containing(as_of)
+    regions = np.where(np.arange(len(summary)) < 4, "B", "A")
+    values = customer_lifetime_value(summary.assign(region=regions), segment="region", draws=20)
     made = [
         data_quality(dataset.line_classes(), dataset.log_facts()),
         data_failures(dataset.failures()),
@@ -136,6 +138,7 @@ def findings(tmp_path_factory):
         cohort_retention(cohorts(dataset, as_of), as_of=as_of),
         overdue_customers(history, as_of=as_of),
         lifetime_value(summary, as_of=as_of, quarter_days=[91, 92], draws=20),
+        *(values, equity_by_segment(values)),
         holdout_check(btyd_summary(dataset, before), summary, calibration_end=before, as_of=as_of, draws=20),
     ]
     return {finding.name: finding.in_currency("CNY") for finding in made}

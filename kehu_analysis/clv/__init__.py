@@ -8,8 +8,10 @@ from kehu_analysis.clv.beta_geo import (
     ModifiedBetaGeoModel,
 )
 from kehu_analysis.clv.beta_geo_beta_binom import BetaGeoBetaBinomModel
+from kehu_analysis.clv.bootstrap import bootstrap_parameters
 from kehu_analysis.clv.candidates import candidate_models, chosen_model
 from kehu_analysis.clv.comparison import compare_models
+from kehu_analysis.clv.equity import customer_lifetime_value, equity_by_segment
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.held_out import weekly_tracking
 from kehu_analysis.clv.interpurchase_times import regularity
@@ -30,9 +32,12 @@ __all__ = [
     "ShiftedBetaGeoModel",
     "alive_history",
     "alive_map",
+    "bootstrap_parameters",
     "candidate_models",
     "chosen_model",
     "compare_models",
+    "customer_lifetime_value",
+    "equity_by_segment",
     "holdout_check",
     "lifetime_value",
     "model_reservations",

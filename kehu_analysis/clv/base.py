@@ -140,7 +140,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             The search did not reach a maximum.
         """
         sample = self._sample(summary)
-        objective = _Objective(self, sample)
+        objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
         start = np.zeros(len(names))
         start[: len(self.parameter_names)] = np.log(self._start(sample))
@@ -260,7 +260,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return np.asarray(self.params_, dtype=np.float64)
 
 
-class _Objective:
+class Objective:
     """The log-likelihood of one sample as a function of log-parameters and coefficients, less what these cost."""
 
     def __init__(self, model: MaximumLikelihoodModel, sample: Sample) -> None:
@@ -280,6 +280,7 @@ class _Objective:
         return float(np.sum(self.model._log_likelihoods(by_row, self.sample)[0] * self.sample.weight))
 
     def __call__(self, location: FloatArray) -> tuple[float, FloatArray]:
+        """Return it, less what coefficients cost, and its gradient."""
         values = self.parameters(location)
         n_positive = len(self.model.parameter_names)
         by_row = spread(values, self.sample.effects, n_positive)

@@ -195,6 +195,14 @@ def expected_spend_of(frequency: FloatArray, monetary_value: FloatArray, paramet
     return np.asarray(p * (v + spent) / (p * x + q - 1))
 
 
+def spend_slopes(frequency: FloatArray, monetary_value: FloatArray, parameters: FloatArray) -> FloatArray:
+    """Return how the logarithm of the expected spend moves with those of p, q and v, shape (n, 3)."""
+    p, q, v = parameters
+    x, spent = _own(frequency, monetary_value)
+    degrees = p * x + q - 1
+    return np.column_stack([(q - 1) / degrees, -q / degrees, v / (v + spent)])
+
+
 def _own(frequency: FloatArray, monetary_value: FloatArray) -> tuple[FloatArray, FloatArray]:
     usable = (frequency > 0) & (monetary_value > 0)
     x = np.where(usable, frequency, 0.0)

@@ -1,0 +1,72 @@
+"""What a valuation of customers is given: in order, or refused with the reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kehu_analysis.clv.checks import checked_summary
+from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.errors import DataError, UsageError
+
+#: Segments of fewer customers are put together: a total of so few tells of single customers.
+SMALLEST_SEGMENT = 5
+OTHER_SEGMENTS = "other_segments"
+_COLUMNS = ["frequency", "recency", "T", "monetary_value"]
+_FEWEST_DRAWS = 19
+_EXAMPLES = 3
+
+
+def check_draws(interval: float, draws: int | None, parameter_draws: str) -> None:
+    """Refuse an interval, a number of draws or a kind of them that cannot be used."""
+    if not 0 < interval < 1:
+        raise UsageError("interval", interval=interval)
+    if draws is not None and draws < _FEWEST_DRAWS:
+        raise UsageError("too_few_draws", draws=draws, fewest=_FEWEST_DRAWS)
+    if parameter_draws not in ("normal", "bootstrap"):
+        raise UsageError("bad_parameter_draws", parameter_draws=parameter_draws)
+
+
+def customers_in_order(summary: pd.DataFrame, segment: str | None) -> pd.DataFrame:
+    """Return sound customers by their id."""
+    wanted = ["customer_id", *([] if segment is None else [segment])]
+    if missing := [name for name in wanted if name not in summary.columns]:
+        found = ", ".join(str(column) for column in summary.columns)
+        raise DataError("missing_columns", analysis="clv", missing=", ".join(missing), found=found)
+    if "weight" in summary.columns:
+        raise UsageError("weighted_customers")
+    checked_summary(summary, _COLUMNS)
+    # One order of customers, whatever the order given: the random numbers of each depend on it.
+    if summary["customer_id"].is_monotonic_increasing:
+        return summary.reset_index(drop=True)
+    return summary.sort_values("customer_id", kind="stable", ignore_index=True)
+
+
+def margin_shares(customers: pd.DataFrame, margin: float | str | None) -> FloatArray:
+    """Return each customer's margin share; 1 where value is sales."""
+    if not isinstance(margin, str):
+        share = 1.0 if margin is None else float(margin)
+        if not 0 < share <= 1:
+            raise UsageError("bad_margin", margin=margin)
+        return np.full(len(customers), share)
+    if margin not in customers.columns:
+        found = ", ".join(str(column) for column in customers.columns)
+        raise DataError("missing_columns", analysis="clv", missing=margin, found=found)
+    shares = pd.to_numeric(customers[margin], errors="coerce").to_numpy(dtype=float)
+    wrong = ~(np.isfinite(shares) & (shares <= 1))
+    if wrong.any():
+        examples = ", ".join(str(customer) for customer in customers["customer_id"][wrong][:_EXAMPLES])
+        raise DataError("bad_margin_shares", column=margin, n=int(wrong.sum()), examples=examples)
+    return shares
+
+
+def segments_of(customers: pd.DataFrame, segment: str | None) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """Return the names of the segments, small ones together, and the number of each customer's."""
+    if segment is None:
+        return ["all"], np.zeros(len(customers), dtype=np.intp)
+    given = customers[segment].astype("str").where(customers[segment].notna(), OTHER_SEGMENTS)
+    sizes = given.value_counts()
+    names = given.where(given.map(sizes) >= SMALLEST_SEGMENT, OTHER_SEGMENTS)
+    codes, found = pd.factorize(names, sort=True)
+    return [str(name) for name in found], np.asarray(codes, dtype=np.intp)

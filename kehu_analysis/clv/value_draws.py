@@ -1,0 +1,132 @@
+"""Futures of all customers, drawn a block of customers at a time and kept as quantiles and totals alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kehu_analysis.clv.effects import spread
+from kehu_analysis.clv.gamma_gamma import draw_spend
+from kehu_analysis.clv.intervals import order_statistics
+from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.valuation import IntArray, Valuation, effects_of
+
+#: Draws times customers held at once, by each thread.
+_CELLS = 250_000
+
+
+@dataclass(frozen=True)
+class DrawnValues:
+    """What the futures are worth.
+
+    Attributes
+    ----------
+    low, high
+        Quantiles by customer, (n,).
+    totals
+        By draw and segment, (draws, n_segments).
+    variance
+        By segment, the sum of the customers' own variances, (n_segments,).
+    """
+
+    low: FloatArray
+    high: FloatArray
+    totals: FloatArray
+    variance: FloatArray
+
+
+def draw_values(
+    valuation: Valuation,
+    margin: FloatArray,
+    segment: npt.NDArray[np.intp],
+    *,
+    purchase_sets: FloatArray,
+    spend_sets: FloatArray,
+    draws: int,
+    interval: float,
+    rng: np.random.Generator,
+    threads: int | None = None,
+) -> DrawnValues:
+    """Draw what each customer's future is worth today.
+
+    Parameters
+    ----------
+    valuation
+        Of the customers.
+    margin
+        Share of the spend that counts, (n,).
+    segment
+        Number of each customer's segment, (n,).
+    purchase_sets, spend_sets
+        Parameters of each draw, (draws, k), or the one set of all, (1, k).
+    draws
+        Number of futures.
+    interval
+        Share of futures between low and high.
+    rng
+        Each block of customers has a child of it, so that the number of threads leaves no trace.
+    threads
+        As many as there are processors, when not given.
+    """
+    n, n_segments = len(margin), int(segment.max()) + 1
+    # Customers with one past stand together, so that a block has few different ones.
+    order = np.argsort(valuation.place, kind="stable")
+    step = max(1, _CELLS // draws)
+    blocks = [order[first : first + step] for first in range(0, n, step)]
+    draw_block = _block_drawer(valuation, margin, purchase_sets, spend_sets, draws)
+    low, high = np.empty(n), np.empty(n)
+    totals, variance = np.zeros((draws, n_segments)), np.zeros(n_segments)
+
+    def drawn(task: tuple[IntArray, np.random.Generator]) -> tuple[FloatArray, FloatArray]:
+        rows, generator = task
+        futures = draw_block(rows, generator)
+        by_segment = np.zeros((draws, n_segments))
+        for code in np.unique(segment[rows]):
+            by_segment[:, code] = futures[segment[rows] == code].sum(axis=0)
+        variances = np.asarray(np.bincount(segment[rows], futures.var(axis=1, ddof=1), n_segments), dtype=np.float64)
+        low[rows], high[rows] = order_statistics(futures, interval)
+        return by_segment, variances
+
+    with ThreadPoolExecutor(threads or _processors()) as pool:
+        for by_segment, variances in pool.map(drawn, zip(blocks, rng.spawn(len(blocks)), strict=True)):
+            totals += by_segment
+            variance += variances
+    return DrawnValues(low, high, totals, variance)
+
+
+def _block_drawer(
+    valuation: Valuation, margin: FloatArray, purchase_sets: FloatArray, spend_sets: FloatArray, draws: int
+) -> Callable[[IntArray, np.random.Generator], FloatArray]:
+    """Return what draws the futures of some customers, (n, draws)."""
+    model, n_positive = valuation.model, len(valuation.model.parameter_names)
+    lengths = np.diff(valuation.horizon.ends(), prepend=0.0)
+    factors = valuation.period_factors()
+    are_fixed = len(purchase_sets) == 1
+
+    def draw_block(rows: IntArray, rng: np.random.Generator) -> FloatArray:
+        past, effects = valuation.past.part(rows), effects_of(valuation.effects, rows)
+        if are_fixed:
+            chance = np.broadcast_to(valuation.probability_alive[rows], (draws, len(rows)))
+        else:
+            groups, place = np.unique(valuation.place[rows], return_inverse=True)
+            moved = effects_of(valuation._moved, groups)
+            sets = spread(purchase_sets, moved, n_positive)
+            chance = model._probability_alive(valuation.pasts.part(groups), sets)[:, place]
+        drawn = model.draw_futures(past, lengths, purchase_sets, rng, effects=effects, chance=chance)
+        own = rows[drawn.customer]
+        of = np.broadcast_to(spend_sets, (draws, spend_sets.shape[1]))[drawn.draw]
+        amounts = draw_spend(valuation.past.x[own], valuation.spent[own], drawn.purchases, of, rng)
+        futures = np.zeros((len(rows), draws))
+        futures[drawn.customer, drawn.draw] = (amounts @ factors) * margin[own]
+        return futures
+
+    return draw_block
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -34,6 +34,7 @@ from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, Parameters, sh
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
     SNAPSHOT_VARIABLE,
+    SOURCE_VARIABLE,
     Workbook,
     choose_quarter,
     describe_source,
@@ -50,6 +51,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 class _Run:
     """What one run of the report is about."""
 
+    source: Path
     dataset: Dataset
     quarter_text: str
     lang: str
@@ -125,7 +127,7 @@ def make_report(
     for values in told.values():
         values |= {"data": dataset.name, "quarter": str(chosen)}
     run = _Run(
-        dataset, str(chosen), lang, chapters, told, started + timeout_seconds, progress, notebooks_folder,
+        Path(data), dataset, str(chosen), lang, chapters, told, started + timeout_seconds, progress, notebooks_folder,
     )  # fmt: skip
     run.seconds["data"] = time.monotonic() - started
     target = target or project_folder() / "reports" / dataset.name / str(chosen)
@@ -146,6 +148,7 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     sources = {name: notebook_path(name, run.notebooks_folder) for name in (*run.chapters, OVERVIEW)}
     environment = {
         SNAPSHOT_VARIABLE: str(run.dataset.snapshot.absolute()),
+        SOURCE_VARIABLE: str(run.source.absolute()),
         FINDINGS_VARIABLE: str(findings.absolute()),
         **_ONE_THREAD,
     }

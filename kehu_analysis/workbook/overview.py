@@ -15,7 +15,7 @@ from kehu_analysis import labels
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.workbook import record
 from kehu_analysis.workbook.parameters import CHAPTERS
-from kehu_analysis.workbook.session import FINDINGS_VARIABLE, Workbook
+from kehu_analysis.workbook.session import FINDINGS_VARIABLE, SOURCE_VARIABLE, Workbook
 
 #: What a manager sees first: finding, fact, and the fact that tells its change since the quarter before.
 KEY_FIGURES = (
@@ -47,12 +47,15 @@ def gather(book: Workbook) -> list[Finding]:
 
 def _run_here(book: Workbook, chapter: str) -> None:
     # Only here: papermill takes seconds to import, and a kernel that runs inside a report never needs it.
-    from kehu_analysis.workbook.execute import execute_chapter, notebook_path
+    from kehu_analysis.workbook.execute import execute_chapter, kernel_environment, notebook_path
 
     source = notebook_path(chapter)
     output = book.folder / f"{source.stem}.executed.ipynb"
     told = {"data": str(book.dataset.snapshot), "quarter": str(book.quarter), "lang": book.lang}
-    execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
+    # A path of this machine stands in no notebook.
+    known = {} if book.source is None else {SOURCE_VARIABLE: str(book.source.absolute())}
+    with kernel_environment(known):
+        execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
 
 
 def key_figures(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:

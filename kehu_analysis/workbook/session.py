@@ -30,6 +30,8 @@ from kehu_analysis.workbook import record
 #: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
 SNAPSHOT_VARIABLE = "KEHU_SNAPSHOT"
 FINDINGS_VARIABLE = "KEHU_FINDINGS"
+#: Set where notebooks are given a snapshot: where the data came from.
+SOURCE_VARIABLE = "KEHU_SOURCE"
 _CHART_DPI = 130
 #: Shown in JupyterLab; the report fits charts to its page.
 _CHART_WIDTH = 800
@@ -51,6 +53,8 @@ class Workbook:
         ``zh`` or ``en``.
     folder
         Where the chapters' findings are kept, each in a folder of its own.
+    source
+        Where the data came from, file or folder; None where that is not known.
     """
 
     chapter: str
@@ -58,6 +62,7 @@ class Workbook:
     quarter: Quarter
     lang: str
     folder: Path
+    source: Path | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
 
     @property
@@ -86,6 +91,23 @@ class Workbook:
     def doubts(self) -> pd.DataFrame:
         """Return the doubts about the log as a whole, with first and last day."""
         return log_doubts(self.dataset.log_days(), timezone=self.dataset.timezone)
+
+    def truth(self) -> pd.DataFrame | None:
+        """Return what is known for certain of simulated customers, with who had left and when; None of any others.
+
+        It is read from ``truth_customers.parquet`` or ``.csv`` beside the data, which ``kehu demo`` writes.
+        """
+        if self.source is None:
+            return None
+        folder = self.source if self.source.is_dir() else self.source.parent
+        parquet, text = (folder / f"truth_customers.{suffix}" for suffix in ("parquet", "csv"))
+        if parquet.is_file():
+            found = pd.read_parquet(parquet)
+        elif text.is_file():
+            found = pd.read_csv(text, dtype="str")
+        else:
+            return None
+        return found if {"customer_id", "left_on"} <= set(found.columns) else None
 
     def coming_quarters(self, n_quarters: int) -> list[int]:
         """Return the lengths in days of the quarters after the last day counted; of an unfinished one, the rest."""
@@ -217,7 +239,8 @@ def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "",
     folder = Path(findings) if findings else dataset.snapshot / "findings" / str(chosen)
     record.begin(folder / chapter)
     apply_theme()
-    return Workbook(chapter, dataset, chosen, lang, folder)
+    source = Path(os.environ.get(SOURCE_VARIABLE) or data)
+    return Workbook(chapter, dataset, chosen, lang, folder, source)
 
 
 def choose_quarter(dataset: Dataset, text: str, *, preview: bool = False) -> Quarter:

@@ -5,7 +5,7 @@ import pytest
 
 from kehu_analysis import open_dataset
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.workbook.session import Workbook, choose_quarter, sentences
+from kehu_analysis.workbook.session import SOURCE_VARIABLE, Workbook, choose_quarter, open_workbook, sentences
 
 
 @pytest.fixture
@@ -38,6 +38,26 @@ def test_a_preview_takes_whole_months_and_forecasts_the_rest_of_its_quarter_firs
 
 def test_a_log_of_less_than_a_month_still_has_a_month(book):
     assert str(book("2025-11-20").last_month) == "2025-11"
+
+
+def test_the_truth_is_known_where_it_lies_beside_the_data(tmp_path, monkeypatch):
+    days = pd.date_range("2025-11-03", "2026-04-02")
+    log = pd.DataFrame({"customer_id": "a", "date": days.strftime("%Y-%m-%d"), "amount": 1.0})
+    log.to_csv(tmp_path / "transactions.csv", index=False)
+    monkeypatch.setenv("KEHU_CACHE", str(tmp_path / "cache"))
+    assert open_workbook("lifetime_value", tmp_path).truth() is None
+    (tmp_path / "truth_customers.csv").write_text("customer_id,segment\n007,A\n")
+    assert open_workbook("lifetime_value", tmp_path).truth() is None
+    (tmp_path / "truth_customers.csv").write_text("customer_id,left_on\n007,2026-01-31\n008,\n")
+    for source in (tmp_path, tmp_path / "transactions.csv"):
+        found = open_workbook("lifetime_value", source).truth()
+        assert found["customer_id"].tolist() == ["007", "008"]
+        assert found["left_on"].isna().tolist() == [False, True]
+    # A report and the overview hand a chapter the snapshot, where no truth lies, and say where the data came from.
+    opened = open_workbook("lifetime_value", tmp_path)
+    assert open_workbook("lifetime_value", opened.dataset.snapshot).truth() is None
+    monkeypatch.setenv(SOURCE_VARIABLE, str(tmp_path))
+    assert len(open_workbook("lifetime_value", opened.dataset.snapshot).truth()) == 2
 
 
 def test_actions_are_ranked_by_sales_a_quarter_and_empty_ones_left_out():

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.base import clone
 
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
+from kehu_analysis.clv.candidates import model_code
 from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, expected_spend_of
 from kehu_analysis.clv.intervals import (
@@ -38,6 +40,7 @@ def lifetime_value(
     *,
     as_of: date,
     quarter_days: Sequence[int],
+    purchase_model: PurchaseModel | None = None,
     time_unit: str = "week",
     interval: float = 0.9,
     draws: int = 500,
@@ -47,7 +50,7 @@ def lifetime_value(
 ) -> Finding:
     """Expected purchases and sales of each customer and of all in each of the coming quarters.
 
-    Fits BG/NBD to the purchases and Gamma-Gamma to the spend. Values are sales, not margin, and are not
+    Fits a model of purchases, and Gamma-Gamma to the spend. Values are sales, not margin, and are not
     discounted.
 
     Parameters
@@ -59,6 +62,8 @@ def lifetime_value(
         Last day of the log, inclusive; the first coming quarter begins on the day after.
     quarter_days
         Lengths in days of the coming quarters, one to four of them, e.g. (92, 92, 90, 91).
+    purchase_model
+        A model of purchases, which is fitted as a copy; BG/NBD by default.
     time_unit
         Unit of recency and T.
     interval
@@ -123,25 +128,27 @@ def lifetime_value(
     # One order of customers, whatever the order given: the random numbers of each depend on it.
     customers = summary.sort_values("customer_id", kind="stable", ignore_index=True)
     checked_summary(customers, ["frequency", "recency", "T", "monetary_value"])
-    purchase_model, spend_model = BetaGeoModel().fit(customers), GammaGammaModel().fit(customers)
+    model = clone(BetaGeoModel() if purchase_model is None else purchase_model).fit(customers)
+    spend_model = GammaGammaModel().fit(customers)
     history_days = round(float(customers["T"].max()) * unit_days)
     lengths = [days / unit_days for days in quarter_days]
-    expected = _Expected(purchase_model, customers, lengths)
-    by_quarter = expected.purchases(np.asarray(purchase_model.params_, dtype=np.float64))
+    expected = _Expected(model, customers, lengths)
+    by_quarter = expected.purchases(np.asarray(model.params_, dtype=np.float64))
     spend = expected.spend(np.asarray(spend_model.params_, dtype=np.float64))
-    drawn = predictive_draws(customers, lengths, purchase_model, spend_model, interval=interval, draws=draws, rng=rng)
-    table = _table(customers, by_quarter, spend, drawn, purchase_model, unit_days, names)
+    drawn = predictive_draws(customers, lengths, model, spend_model, interval=interval, draws=draws, rng=rng)
+    table = _table(customers, by_quarter, spend, drawn, model, unit_days, names)
     correlation = _correlation(customers, interval)
     facts = {
+        "model": Fact(model_code(model), "code"),
         "n_customers": Fact(len(customers), "customers"),
         "horizon_days": Fact(sum(quarter_days), "days"),
         "interval": Fact(interval, "share"),
         "as_of": Fact(as_of, "date"),
         **_totals(by_quarter, spend, drawn, interval),
-        **_parameter_intervals(expected, purchase_model, spend_model, interval),
+        **_parameter_intervals(expected, model, spend_model, interval),
         **_quarter_ends(as_of, quarter_days),
         **_concentration(table),
-        **parameter_facts("beta_geo", purchase_model, interval),
+        **parameter_facts("model", model, interval),
         **parameter_facts("gamma_gamma", spend_model, interval),
         "n_without_spend": Fact(spend_model.n_left_out_, "customers"),
         "n_repeat_buyers": Fact(int((customers["frequency"] > 0).sum()), "customers"),
@@ -150,10 +157,12 @@ def lifetime_value(
         "holdout_error_share": Fact(None, "share") if checked is None else checked.facts["error_share"],
         **correlation,
     }
-    open_parameters = [*purchase_model.at_boundary_, *spend_model.at_boundary_]
+    open_parameters = [*model.at_boundary_, *spend_model.at_boundary_]
     if open_parameters:
         facts["parameters_at_boundary"] = Fact(", ".join(open_parameters), "text")
-    notes = ["sales_not_margin", "value_not_discounted", "value_intervals", "one_time_buyers_alive"]
+    notes = ["sales_not_margin", "value_not_discounted", "value_intervals"]
+    if model_code(model) in ("bg_nbd", "bg_cnbd_k"):
+        notes.append("one_time_buyers_alive")
     if checked is not None and "holdout_outside_interval" in checked.notes:
         notes.append("intervals_failed_check")
     if sum(quarter_days) > history_days:
@@ -166,6 +175,7 @@ def lifetime_value(
     if open_parameters:
         notes.append("parameters_at_boundary")
     parameters = {
+        "model": model_code(model),
         "as_of": as_of,
         "quarter_days": tuple(quarter_days),
         "time_unit": time_unit,
@@ -213,7 +223,7 @@ def _table(
     by_quarter: FloatArray,
     spend: FloatArray,
     drawn: PredictiveDraws,
-    purchase_model: BetaGeoModel,
+    purchase_model: PurchaseModel,
     unit_days: float,
     names: Mapping[str, str] | None,
 ) -> pd.DataFrame:
@@ -260,7 +270,7 @@ def _totals(by_quarter: FloatArray, spend: FloatArray, drawn: PredictiveDraws, i
 
 
 def _parameter_intervals(
-    expected: _Expected, purchase_model: BetaGeoModel, spend_model: GammaGammaModel, interval: float
+    expected: _Expected, purchase_model: PurchaseModel, spend_model: GammaGammaModel, interval: float
 ) -> dict[str, Fact]:
     low, high = parameter_interval(expected.horizon_totals, [purchase_model, spend_model], interval)
     return {

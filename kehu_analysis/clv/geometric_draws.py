@@ -63,7 +63,10 @@ def draw_futures(
 def draw_pasts(
     T: FloatArray, parameters: Sequence[FloatArray], k: int, leaves_at_once: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Draw the summary of new customers up to the ages ``T``: frequency, recency, T and sum_log_interval."""
+    """Draw the summary of new customers up to the ages ``T``: frequency, recency, T and sum_log_interval.
+
+    Every time between purchases is drawn, so that memory grows with the number of purchases.
+    """
     r, alpha, a, b = parameters
     n = len(T)
     rate, leaves = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)

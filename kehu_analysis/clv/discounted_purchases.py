@@ -106,7 +106,7 @@ def _where_beta_ends(leave: FloatArray, stay: FloatArray, drop: FloatArray) -> F
         middle = (low + high) / 2
         below = peak - log_density(middle) > drop
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return low
+    return np.asarray(low)
 
 
 def _integrated(known: Stages, delta: FloatArray, log_rates: FloatArray, logits: FloatArray) -> FloatArray:

@@ -15,7 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import labels, open_dataset
-from kehu_analysis.clv import customer_lifetime_value, equity_by_segment, holdout_check, lifetime_value
+from kehu_analysis.clv import (
+    BetaGeoModel,
+    alive_history,
+    alive_map,
+    compare_models,
+    customer_lifetime_value,
+    equity_by_segment,
+    holdout_check,
+    lifetime_value,
+    model_reservations,
+    weekly_tracking,
+)
 from kehu_analysis.data.doubts import log_doubts as doubts_of
 from kehu_analysis.loyalty import cohort_retention, overdue_customers
 from kehu_analysis.periods import Quarter
@@ -140,6 +151,11 @@ def findings(tmp_path_factory):
         lifetime_value(summary, as_of=as_of, quarter_days=[91, 92], draws=20),
         *(values, equity_by_segment(values)),
         holdout_check(btyd_summary(dataset, before), summary, calibration_end=before, as_of=as_of, draws=20),
+        compare_models(dataset, before, as_of=as_of, truth=summary[["customer_id"]].assign(left_on=None)),
+        weekly_tracking(dataset, BetaGeoModel(), before, as_of=as_of),
+        model_reservations(sales, summary, as_of=as_of, horizon_days=365),
+        alive_map(BetaGeoModel(), summary),
+        alive_history(dataset, BetaGeoModel(), as_of=as_of),
     ]
     return {finding.name: finding.in_currency("CNY") for finding in made}
 

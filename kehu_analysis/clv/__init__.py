@@ -15,6 +15,7 @@ from kehu_analysis.clv.equity import customer_lifetime_value, equity_by_segment
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.held_out import weekly_tracking
 from kehu_analysis.clv.interpurchase_times import regularity
+from kehu_analysis.clv.margins import with_margins
 from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.reservations import model_reservations
 from kehu_analysis.clv.shifted_beta_geo import ShiftedBetaGeoModel
@@ -43,4 +44,5 @@ __all__ = [
     "model_reservations",
     "regularity",
     "weekly_tracking",
+    "with_margins",
 ]

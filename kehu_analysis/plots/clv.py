@@ -68,19 +68,19 @@ def lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | None = None
 
 
 def value_concentration(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
-    """Draw the running share of expected sales over the customers, most valuable first.
+    """Draw the running share of value over the customers, most valuable first.
 
     Parameters
     ----------
     finding
-        A ``lifetime_value`` finding.
+        A ``customer_lifetime_value`` finding.
     lang, ax
         Language, and axes to draw on.
     """
     ax = draw_on(ax)
-    columns = ("running_share_of_customers", "running_share_of_expected_amount")
+    columns = ("running_share_of_customers", "running_share_of_value")
     x, y = (finding.table[column] for column in columns)
-    top = [_number(finding, name) for name in ("top_share_of_customers", "top_share_of_expected_amount")]
+    top = [_number(finding, name) for name in ("top_share_of_customers", "top_share_of_value")]
     ax.plot(x, y, color=PALETTE[0], linewidth=2.5)
     ax.fill_between(x, y, color=PALETTE[0], alpha=0.15, linewidth=0)
     ax.plot(

@@ -59,9 +59,11 @@ class LoyaltyParameters(Parameters):
 
 
 class LifetimeValueParameters(Parameters):
-    """How far ahead is looked, and with which intervals."""
+    """How far ahead is looked, at which rate of discount, and with which intervals."""
 
     horizon_quarters: int = Field(default=4, ge=1, le=4)
+    value_horizon_years: float = Field(default=2.0, gt=0, le=20)
+    discount_rate: float = Field(default=0.10, ge=0, le=1)
     interval: float = Field(default=0.90, ge=0.5, le=0.99)
     seed: int = Field(default=20260930, ge=0)
 

@@ -22,14 +22,14 @@ def value() -> Finding:
     table = pd.DataFrame(
         {
             "running_share_of_customers": [0.25, 0.5, 0.75, 1.0],
-            "running_share_of_expected_amount": [0.6, 0.8, 0.95, 1.0],
+            "running_share_of_value": [0.6, 0.8, 0.95, 1.0],
         }
     )
     facts = {
         "n_quarters": Fact(2, "count"),
         "interval": Fact(0.9, "share"),
         "top_share_of_customers": Fact(0.25, "share"),
-        "top_share_of_expected_amount": Fact(0.6, "share"),
+        "top_share_of_value": Fact(0.6, "share"),
     }
     for quarter, (amount, low, high) in enumerate(((30_000.0, 25_000.0, 36_000.0), (20_000.0, 15_000.0, 26_000.0)), 1):
         facts[f"expected_amount_q{quarter}"] = Fact(amount, "currency")

@@ -17,7 +17,7 @@ from kehu_analysis.periods import DAYS_PER_UNIT
 #: The first purchases are expected at a steady pace within this share of the horizon.
 _SOON = 1e-6
 _FEWEST_PERIODS, _MOST_PERIODS = 4, 12
-_PERIODS_PER_YEAR = 4
+_PERIODS_PER_YEAR = 1
 #: Draws of an endless future end where a purchase is worth this share of one today.
 _LEAST_WORTH = 1e-3
 #: Below this a difference of expectations is rounding.

@@ -29,7 +29,7 @@ class DrawnValues:
     low, high
         Quantiles by customer, (n,).
     totals
-        By draw and segment, (draws, n_segments).
+        By draw and segment, (draws, n_segments), where parameters vary.
     variance
         By segment, the sum of the customers' own variances, (n_segments,).
     """
@@ -74,35 +74,53 @@ def draw_values(
         As many as there are processors, when not given.
     """
     n, n_segments = len(margin), int(segment.max()) + 1
-    # Customers with one past stand together, so that a block has few different ones.
-    order = np.argsort(valuation.place, kind="stable")
+    are_fixed = len(purchase_sets) == 1
+    # Customers with one past stand together, so that a block has few different ones. With one set of parameters those
+    # who are alike in all need to be drawn once only: customers are then independent of each other anyway.
+    order = np.lexsort((valuation.spent, valuation.place))
+    members = _first_of_alike(valuation, order) if are_fixed else np.arange(n)
+    drawn_rows = order[members]
     step = max(1, _CELLS // draws)
-    blocks = [order[first : first + step] for first in range(0, n, step)]
-    draw_block = _block_drawer(valuation, margin, purchase_sets, spend_sets, draws)
-    low, high = np.empty(n), np.empty(n)
-    totals, variance = np.zeros((draws, n_segments)), np.zeros(n_segments)
+    blocks = [slice(first, first + step) for first in range(0, len(drawn_rows), step)]
+    draw_block = _block_drawer(valuation, purchase_sets, spend_sets, draws)
+    low, high, variance = np.empty((3, len(drawn_rows)))
+    totals = np.zeros((draws, n_segments))
 
-    def drawn(task: tuple[IntArray, np.random.Generator]) -> tuple[FloatArray, FloatArray]:
-        rows, generator = task
+    def drawn(task: tuple[slice, np.random.Generator]) -> FloatArray:
+        block, generator = task
+        rows = drawn_rows[block]
         futures = draw_block(rows, generator)
         by_segment = np.zeros((draws, n_segments))
-        for code in np.unique(segment[rows]):
-            by_segment[:, code] = futures[segment[rows] == code].sum(axis=0)
-        variances = np.asarray(np.bincount(segment[rows], futures.var(axis=1, ddof=1), n_segments), dtype=np.float64)
-        low[rows], high[rows] = order_statistics(futures, interval)
-        return by_segment, variances
+        if not are_fixed:
+            for code in np.unique(segment[rows]):
+                here = segment[rows] == code
+                by_segment[:, code] = np.sum(futures[here] * margin[rows[here], None], axis=0)
+        variance[block] = futures.var(axis=1, ddof=1)
+        low[block], high[block] = order_statistics(futures, interval)
+        return by_segment
 
     with ThreadPoolExecutor(threads or _processors()) as pool:
-        for by_segment, variances in pool.map(drawn, zip(blocks, rng.spawn(len(blocks)), strict=True)):
+        for by_segment in pool.map(drawn, zip(blocks, rng.spawn(len(blocks)), strict=True)):
             totals += by_segment
-            variance += variances
-    return DrawnValues(low, high, totals, variance)
+    place = np.empty(n, dtype=np.intp)
+    place[order] = np.repeat(np.arange(len(members)), np.diff(members, append=n))
+    ends = margin * low[place], margin * high[place]
+    own_variance = np.asarray(np.bincount(segment, margin**2 * variance[place], n_segments), dtype=np.float64)
+    return DrawnValues(np.minimum(*ends), np.maximum(*ends), totals, own_variance)
+
+
+def _first_of_alike(valuation: Valuation, order: IntArray) -> IntArray:
+    """Return where, in order, a customer differs from the one before in past, spend or covariates."""
+    differs = np.ones(len(order), dtype=bool)
+    columns = (valuation.place[order], valuation.spent[order])
+    differs[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return np.flatnonzero(differs)
 
 
 def _block_drawer(
-    valuation: Valuation, margin: FloatArray, purchase_sets: FloatArray, spend_sets: FloatArray, draws: int
+    valuation: Valuation, purchase_sets: FloatArray, spend_sets: FloatArray, draws: int
 ) -> Callable[[IntArray, np.random.Generator], FloatArray]:
-    """Return what draws the futures of some customers, (n, draws)."""
+    """Return what draws the sales of some customers' futures, discounted, (n, draws)."""
     model, n_positive = valuation.model, len(valuation.model.parameter_names)
     lengths = np.diff(valuation.horizon.ends(), prepend=0.0)
     factors = valuation.period_factors()
@@ -122,7 +140,7 @@ def _block_drawer(
         of = np.broadcast_to(spend_sets, (draws, spend_sets.shape[1]))[drawn.draw]
         amounts = draw_spend(valuation.past.x[own], valuation.spent[own], drawn.purchases, of, rng)
         futures = np.zeros((len(rows), draws))
-        futures[drawn.customer, drawn.draw] = (amounts @ factors) * margin[own]
+        futures[drawn.customer, drawn.draw] = amounts @ factors
         return futures
 
     return draw_block

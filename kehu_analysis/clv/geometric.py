@@ -73,7 +73,7 @@ class GeometricDropoutModel(PurchaseModel):
         constant = (k - 1) * logs - purchases * float(special.gammaln(k))
         return replace(sample, log_jacobian=sample.log_jacobian + constant)
 
-    def _start(self, sample: Sample) -> FloatArray:
+    def _plain_start(self, sample: Sample) -> FloatArray:
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         return np.array([1.0, 1.0 / max(self._stages() * mean_purchases, 1e-3), 1.0, 2.0])
 

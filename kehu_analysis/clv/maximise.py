@@ -16,6 +16,8 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 _FURTHEST = 9.0
 _DIFFERENCE = 1e-4
 _HALVINGS = 40
+#: A curvature below this share of the largest might have the other sign.
+_FLAT = 1e-3
 #: This near to the boundary is on it.
 _ROUNDING = 1e-9
 _POLISHING_STEPS = 2
@@ -109,7 +111,7 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
     location = start
     value, gradient = counted(location)
     curvature = np.zeros((len(start), len(start)))
-    polished, scaled, distance = 0, 0.0, np.inf
+    polished, scaled, distance, is_rough = 0, 0.0, np.inf, False
     for remaining in range(max_iterations, -1, -1):
         at_boundary = ((location <= low + _ROUNDING) & (gradient < 0)) | (
             (location >= high - _ROUNDING) & (gradient > 0)
@@ -120,9 +122,13 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
             scaled = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
         is_slow = not np.isfinite(scaled) or scaled > max(_SHRINKING * before, tolerance)
         is_last = scaled < tolerance or not remaining
-        if is_slow or (is_last and distance > _NEAR):
-            curvature = _information(counted, location)
-            scaled = distance = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
+        if is_slow or (is_last and (is_rough or distance > _NEAR)):
+            for is_rough in (False,) if is_last else (True, False):
+                curvature = _information(counted, location, gradient if is_rough else None)
+                scaled = distance = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
+                # On the way half the differences do; to judge a place, or a shape that is hardly concave, they do not.
+                if scaled >= tolerance and not _is_flat(curvature[np.ix_(free, free)]):
+                    break
         information = curvature[np.ix_(free, free)]
         # Each step squares what is left, so that a few more reach the last bit.
         polished += scaled < tolerance
@@ -143,14 +149,23 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
     return Maximum(location, value, covariance, at_boundary, scaled, counted.calls, converged)
 
 
-def _information(objective: Objective, location: FloatArray) -> FloatArray:
+def _information(objective: Objective, location: FloatArray, gradient: FloatArray | None) -> FloatArray:
+    # From differences to one side of a known gradient, else to both sides.
     size = len(location)
     rows = np.empty((size, size))
     for i in range(size):
         step = np.zeros(size)
         step[i] = _DIFFERENCE
-        rows[i] = (objective(location - step)[1] - objective(location + step)[1]) / (2 * _DIFFERENCE)
+        if gradient is not None:
+            rows[i] = (gradient - objective(location + step)[1]) / _DIFFERENCE
+        else:
+            rows[i] = (objective(location - step)[1] - objective(location + step)[1]) / (2 * _DIFFERENCE)
     return np.asarray((rows + rows.T) / 2)
+
+
+def _is_flat(information: FloatArray) -> bool:
+    curvature = np.linalg.eigvalsh(information)
+    return bool(np.abs(curvature).min() < _FLAT * np.abs(curvature).max())
 
 
 def _scaled_gradient(gradient: FloatArray, information: FloatArray) -> float:

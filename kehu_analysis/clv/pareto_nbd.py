@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,14 +18,10 @@ from kehu_analysis.clv.exponential_dropout import (
     log_odds_left,
     probability_of_purchases,
 )
-from kehu_analysis.clv.maximise import FloatArray, maximise
+from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import DrawnPurchases, History, PurchaseModel
 from kehu_analysis.clv.rising_factorials import log_rising, log_rising_slope, running_sum
 
-#: From this many unique rows on a first search among rounded ages saves time.
-_MANY_ROWS = 3000
-#: Rounding of ages in that search, as a share of the mean age.
-_ROUNDED = 1 / 30
 #: Nobody's end comes later than exp(500) times the scale.
 _LATEST = 500.0
 #: numpy's Poisson draws end a little above.
@@ -80,19 +75,9 @@ class ParetoNBDModel(PurchaseModel):
     _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
     _targets: ClassVar[Mapping[str, tuple[int, float]]] = {"purchase": (1, -1.0), "dropout": (3, -1.0)}
 
-    def _start(self, sample: Sample) -> FloatArray:
+    def _plain_start(self, sample: Sample) -> FloatArray:
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
-        plain = np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 1.0])
-        if len(sample.weight) < _MANY_ROWS:
-            return plain
-        rounded = _with_rounded_ages(sample)
-
-        def objective(location: FloatArray) -> tuple[float, FloatArray]:
-            each, slopes = self._log_likelihoods(list(np.exp(location)), rounded)
-            return float(np.sum(each * rounded.weight)), np.sum(slopes * rounded.weight, axis=1) * np.exp(location)
-
-        top = maximise(objective, np.log(plain), max_iterations=self.max_iterations, tolerance=0.1)
-        return np.exp(top.location) if top.converged and not top.at_boundary.any() else plain
+        return np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 1.0])
 
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         r, alpha, s, beta = parameters
@@ -166,7 +151,7 @@ class ParetoNBDModel(PurchaseModel):
         bought[some] += np.cumsum(rng.multinomial(others[some], left / left.sum(axis=1, keepdims=True)), axis=1)
         return DrawnPurchases(draw, customer, np.diff(bought, axis=1, prepend=0))
 
-    def _draw_pasts(self, T: FloatArray, parameters: FloatArray, rng: np.random.Generator) -> pd.DataFrame:
+    def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
         r, alpha, s, beta = parameters
         rate = rng.gamma(r, 1 / alpha, len(T))
         ends = beta * np.expm1(np.minimum(rng.standard_exponential(len(T)) / s, _LATEST))
@@ -183,19 +168,3 @@ def _rising(r: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         return log_rising(r, x), log_rising_slope(r, x)
     steps, place = r + np.arange(x.max()), x.astype(np.intp)
     return running_sum(np.log(steps))[place], running_sum(1 / steps)[place]
-
-
-def _with_rounded_ages(sample: Sample) -> Sample:
-    x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
-    rounded = pd.DataFrame(
-        {"x": x, "since": np.round((T - t_x) / _ROUNDED), "T": np.round(T / _ROUNDED), "weight": sample.weight}
-    )
-    few = rounded.groupby(["x", "since", "T"], as_index=False)["weight"].sum()
-    ages = few["T"].to_numpy() * _ROUNDED
-    last = np.maximum(ages - few["since"].to_numpy() * _ROUNDED, 0.0)
-    return replace(
-        sample,
-        columns={"x": few["x"].to_numpy(), "t_x": last, "T": ages},
-        weight=few["weight"].to_numpy(),
-        effects=(),
-    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,11 +13,18 @@ import pandas as pd
 from kehu_analysis.clv.base import Sample, compressed
 from kehu_analysis.clv.covariates import CovariateEffects
 from kehu_analysis.clv.effects import Effect
-from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredictions, lengths_of
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 __all__ = ["DrawnPurchases", "History", "PurchaseModel", "lengths_of"]
+
+#: From this many unique rows on a first search among rounded ages saves time.
+_MANY_ROWS = 3000
+#: Rounding of ages in that search, as a share of the mean age.
+_ROUNDED = 1 / 30
+#: How near it comes to its maximum, in standard errors.
+_ROUGHLY = 0.1
 
 
 class PurchaseModel(PurchasePredictions):
@@ -104,6 +113,23 @@ class PurchaseModel(PurchasePredictions):
     def _ridge(self) -> float:
         return self.ridge
 
+    @abstractmethod
+    def _plain_start(self, sample: Sample) -> FloatArray:
+        """Return parameters, in the sample's measure, to begin with where there are few rows."""
+
+    def _start(self, sample: Sample) -> FloatArray:
+        plain = self._plain_start(sample)
+        if len(sample.weight) < _MANY_ROWS:
+            return plain
+        rounded = _with_rounded_ages(sample)
+
+        def objective(location: FloatArray) -> tuple[float, FloatArray]:
+            each, slopes = self._log_likelihoods(list(np.exp(location)), rounded)
+            return float(np.sum(each * rounded.weight)), np.sum(slopes * rounded.weight, axis=1) * np.exp(location)
+
+        top = maximise(objective, np.log(plain), max_iterations=self.max_iterations, tolerance=_ROUGHLY)
+        return np.exp(top.location) if top.converged and not top.at_boundary.any() else plain
+
     def _sample(self, summary: pd.DataFrame) -> Sample:
         unique = self._unique(summary)
         number = unique["weight"].to_numpy()
@@ -142,3 +168,15 @@ class PurchaseModel(PurchasePredictions):
         else:
             given = covariates.iloc[np.arange(len(T)) if len(covariates) == len(T) else np.zeros(len(T), dtype=int)]
         return given.reset_index(drop=True).assign(frequency=0.0, recency=0.0, T=T)
+
+
+def _with_rounded_ages(sample: Sample) -> Sample:
+    x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
+    rounded = pd.DataFrame(
+        {"x": x, "since": np.round((T - t_x) / _ROUNDED), "T": np.round(T / _ROUNDED), "weight": sample.weight}
+    )
+    few = rounded.groupby(["x", "since", "T"], as_index=False)["weight"].sum()
+    ages = few["T"].to_numpy() * _ROUNDED
+    last = np.maximum(ages - few["since"].to_numpy() * _ROUNDED, 0.0)
+    columns = {"x": few["x"].to_numpy(), "t_x": last, "T": ages}
+    return replace(sample, columns=columns, weight=few["weight"].to_numpy(), effects=())

@@ -6,6 +6,7 @@ from kehu_analysis.summaries.run import (
     customer_days,
     customer_history,
     monthly_sales,
+    product_margins,
     set_apart_sales,
     weekly_purchases,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "customer_days",
     "customer_history",
     "monthly_sales",
+    "product_margins",
     "set_apart_sales",
     "weekly_purchases",
 ]

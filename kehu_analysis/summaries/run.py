@@ -9,6 +9,7 @@ from importlib import resources
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from kehu_analysis.data import Dataset
 from kehu_analysis.engine import DuckDBEngine, Engine
@@ -212,6 +213,49 @@ def set_apart_sales(dataset: Dataset, as_of: date | None = None, *, engine: Engi
         )
     )
     return pd.DataFrame({"month": months_of(found["month"].to_numpy()), "amount": found["amount"]})
+
+
+def product_margins(dataset: Dataset, as_of: date | None = None, *, engine: Engine | None = None) -> pd.DataFrame:
+    """Sum each customer's sales and the product cost of their lines, where the log has costs.
+
+    Parameters
+    ----------
+    dataset
+        An open dataset.
+    as_of
+        Last day counted, inclusive; by default the last day of the log.
+
+    Returns
+    -------
+    DataFrame
+        customer_id, amount (currency, net of returns), cost (currency, of the lines that have one), n_lines,
+        n_lines_without_cost, margin_share ((amount - cost) / amount over the lines that have a cost; missing where
+        these amount to nothing). In order of customer_id; no row at all where no line of the log has a cost.
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> product_margins(open_dataset("data/cdnow")).empty
+    True
+    """
+    runner, end = engine or DuckDBEngine(), as_of or dataset.last_date
+    names = ["customer_id", "amount", "cost", "n_lines", "n_lines_without_cost", "margin_share"]
+    transactions = dataset.path("transactions")
+    if "cost" not in pq.read_schema(transactions).names:
+        return pd.DataFrame(columns=names)
+    found = frame_of(
+        runner.query(
+            _sql("product_margins"),
+            tables={"transactions": transactions},
+            parameters={"as_of": day_number(end)},
+        )
+    )
+    if (found["n_lines_without_cost"] == found["n_lines"]).all():
+        return pd.DataFrame(columns=names)
+    known = found["amount_with_cost"].where(found["amount_with_cost"] > 0)
+    found["margin_share"] = (found["amount_with_cost"] - found["cost"]) / known
+    found["customer_id"] = _customer_ids(dataset).iloc[found["customer_key"]].reset_index(drop=True)
+    return found[names]
 
 
 def cohorts(

@@ -15,6 +15,7 @@ from kehu_analysis.summaries import (
     customer_history,
     in_memory,
     monthly_sales,
+    product_margins,
     set_apart_sales,
     weekly_purchases,
 )
@@ -348,3 +349,30 @@ def test_customer_days_by_hand(dataset):
     assert customer_days(opened, "b", date(2026, 2, 28))["date"].tolist() == days[:2]
     assert customer_days(opened, "r").empty
     assert customer_days(opened, "nobody").empty
+
+
+def test_margins_take_the_lines_whose_cost_is_known(dataset):
+    log = pd.DataFrame(
+        [
+            ("a", "2026-01-01", 100.0, 60.0),
+            ("a", "2026-01-02", 50.0, None),
+            ("a", "2026-01-03", -20.0, -12.0),  # a return takes its cost back
+            ("b", "2026-01-01", 10.0, 15.0),
+            ("c", "2026-01-01", 10.0, None),
+            ("a", "2026-02-01", 5.0, 5.0),
+        ],
+        columns=["customer_id", "date", "amount", "cost"],
+    )
+    found = product_margins(dataset(log), date(2026, 1, 31)).set_index("customer_id")
+    assert found.loc["a"].tolist() == [130.0, 48.0, 3, 1, 0.4]
+    assert found.loc["b", "margin_share"] == -0.5
+    assert (found.loc["c", "cost"], found.loc["c", "n_lines_without_cost"]) == (0.0, 1)
+    assert np.isnan(found.loc["c", "margin_share"])
+    assert product_margins(dataset(log)).set_index("customer_id").loc["a", "n_lines"] == 4
+
+
+def test_a_log_without_costs_has_no_margins(dataset):
+    for log in (LOG, LOG.assign(cost=None)):
+        found = product_margins(dataset(log))
+        assert found.empty
+        assert found.columns.tolist()[-1] == "margin_share"

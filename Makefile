@@ -6,6 +6,7 @@ REPORT_LANG ?= zh
 LINES ?= 1000000,10000000
 REPEAT ?= 3
 CUSTOMERS ?= 117000
+CLV_CUSTOMERS ?= 200000,2000000
 CASES ?= 5000
 
 VENV := .venv
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup report test test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-malformed \
+.PHONY: setup report test test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-clv bench-malformed \
   clean help
 
 help:  ## list the targets
@@ -60,13 +61,16 @@ demo: $(READY)  ## write the simulated company in data/demo again
 notebooks: $(READY)  ## run the notebooks again and store their text outputs
 	$(BIN)/python tests/notebooks/refresh.py
 
-bench: bench-data bench-simulation bench-malformed  ## speed and memory against plain SQL, pandas and other packages
+bench: bench-data bench-simulation bench-clv bench-malformed  ## speed and memory against plain SQL, pandas and other packages
 
 bench-data: $(READY) $(BENCH_VENV)/.ready  ## raw logs to snapshots and summaries: make bench-data [LINES=1000000,10000000 REPEAT=3]
 	$(BIN)/python -m benchmarks.data_speed --lines $(LINES) --repeat $(REPEAT)
 
 bench-simulation: $(READY)  ## a large simulated company and its summaries: make bench-simulation [CUSTOMERS=117000 REPEAT=3]
 	$(BIN)/python -m benchmarks.simulation --customers $(CUSTOMERS) --repeat $(REPEAT)
+
+bench-clv: $(READY) $(BENCH_VENV)/.ready  ## models of lifetime value beside other packages: make bench-clv [CLV_CUSTOMERS=200000,2000000 REPEAT=3]
+	$(BIN)/python -m benchmarks.clv_speed --customers $(CLV_CUSTOMERS) --repeat $(REPEAT)
 
 bench-malformed: $(READY)  ## malformed datasets from seeds, none of which may hang, crash or lose a row: make bench-malformed [CASES=5000]
 	$(BIN)/python -m benchmarks.malformed --cases $(CASES)

@@ -55,9 +55,20 @@ class Phases:
         self.seconds[name] = time.perf_counter() - start
         self.cpu_seconds[name] = _cpu_seconds() - cpu
 
+    def divide(self, name: str, times: int) -> None:
+        """Say that a phase did its work so many times over."""
+        self.seconds[name] /= times
+        self.cpu_seconds[name] /= times
+
 
 def run(
-    function: str, results: Path, *, python: Path | None = None, packages: Path | None = None, **arguments: Any
+    function: str,
+    results: Path,
+    *,
+    python: Path | None = None,
+    packages: Path | None = None,
+    timeout: float | None = None,
+    **arguments: Any,
 ) -> Measurement:
     """Run ``module:function`` once in a fresh process; its frames are left in ``results`` as Parquet.
 
@@ -71,8 +82,15 @@ def run(
         The interpreter, by default this one; another one keeps its warnings to itself.
     packages
         A folder with packages that it gets besides its own.
+    timeout
+        Seconds that it may take.
     arguments
         Handed to the function; plain values.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        It took longer, and was ended.
     """
     results.mkdir(parents=True, exist_ok=True)
     call = [str(python or sys.executable), "-m", "benchmarks.measure", function, str(results), json.dumps(arguments)]
@@ -84,7 +102,9 @@ def run(
             environment["PYTHONWARNINGS"] = "ignore"
         if packages is not None:
             environment["PYTHONPATH"] = str(packages)
-        done = subprocess.run(call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=timeout
+        )
     if done.returncode != 0:
         raise SystemExit(f"{function} failed with exit code {done.returncode}; its message stands above")
     return Measurement(**json.loads(done.stdout.splitlines()[-1]), results=results)

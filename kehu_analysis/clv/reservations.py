@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.genmod.generalized_linear_model import GLMResults
+from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.errors import UsageError
@@ -21,7 +24,7 @@ SEASON_BOUND, ACQUISITION_BOUND, SPEND_BOUND, OLD_CUSTOMERS_BOUND, WINDOW_BOUND 
 SIGNIFICANCE = 0.01
 _LEAST_HISTORY_DAYS = 182
 _MONTHS_OF_SEASON, _MONTHS_OF_TREND, _MONTHS_OF_ARRIVAL = 24, 9, 2
-_LEAST_BUYERS = 30
+_LEAST_BUYERS, _LEAST_SPREAD = 30, 1e-6
 _BOUNDS = {
     "season": SEASON_BOUND,
     "acquisition": ACQUISITION_BOUND,
@@ -185,7 +188,7 @@ def _season(by_month: pd.DataFrame) -> _Measured:
     # Of customers won evenly, each buys ever less on average, as the dead are counted too: straight neither in t nor
     # in ln t, and near to a sum of both.
     design = np.column_stack([np.ones(len(months)), years, np.log(years + 1 / 12), is_month[:, 1:]])
-    fitted = sm.GLM(repeated, design, family=sm.families.Poisson(), offset=np.log(exposure)).fit(scale="X2")
+    fitted = _fitted(repeated, design, np.log(exposure))
     effects = np.append(0.0, fitted.params[3:])
     test = fitted.wald_test(np.eye(design.shape[1])[3:], use_f=True, scalar=True)
     return _Measured(float(np.exp(effects.max() - effects.min()) - 1), float(test.pvalue))
@@ -205,8 +208,18 @@ def _arrivals(new: FloatArray) -> tuple[_Measured, _Measured]:
     if _verdict("old_customers", old_customers) == "broken":
         return old_customers, _Measured()  # those of long standing who order rarely go on appearing as new
     design = sm.add_constant(np.arange(len(later)) / 12)
-    fitted = sm.GLM(later, design, family=sm.families.Poisson()).fit(scale="X2", use_t=True)
+    fitted = _fitted(later, design, np.zeros(len(later)))
     return old_customers, _Measured(float(np.expm1(fitted.params[1])), float(fitted.pvalues[1]))
+
+
+def _fitted(counts: FloatArray, design: FloatArray, offset: FloatArray) -> GLMResults:
+    # Counts that are even to the last one would leave nothing to divide by, and raise a warning for outcomes 0 and 1.
+    model = sm.GLM(counts, design, family=sm.families.Poisson(), offset=offset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        found = model.fit(scale=1.0)
+        spread = max(float(found.pearson_chi2) / found.df_resid, _LEAST_SPREAD)
+        return model.fit(scale=spread, use_t=True, start_params=found.params)
 
 
 def _spend(summary: pd.DataFrame) -> _Measured:

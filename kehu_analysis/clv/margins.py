@@ -18,14 +18,14 @@ def with_margins(summary: pd.DataFrame, margins: pd.DataFrame) -> pd.DataFrame:
     summary
         customer_id, one row a customer.
     margins
-        By customer: customer_id, amount and cost (currency), over lines of which the cost is known. No rows where no
-        cost is.
+        By customer, as :func:`~kehu_analysis.summaries.product_margins` tells: customer_id, amount (currency) and
+        margin_share. No rows where no cost is known.
 
     Returns
     -------
     DataFrame
-        ``summary`` with margin_share, (amount - cost) / amount; without that column where nothing is known. Customers
-        of whom no cost is known, or whose share lies outside -1 to 1 (as after returns), have that of all together.
+        ``summary`` with margin_share; without that column where nothing is known. Customers whose share is missing or
+        lies outside -1 to 1 (as after returns) have that of the others together, weighted by sales.
 
     Raises
     ------
@@ -35,17 +35,16 @@ def with_margins(summary: pd.DataFrame, margins: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> summary = pd.DataFrame({"customer_id": ["a", "b", "c"]})
-    >>> margins = pd.DataFrame({"customer_id": ["a", "b"], "amount": [100.0, 300.0], "cost": [80.0, 200.0]})
-    >>> with_margins(summary, margins)["margin_share"].round(2).tolist()
-    [0.2, 0.33, 0.3]
+    >>> margins = pd.DataFrame({"customer_id": ["a", "b"], "amount": [100.0, 300.0], "margin_share": [0.2, 0.4]})
+    >>> with_margins(summary, margins)["margin_share"].tolist()
+    [0.2, 0.4, 0.35]
     """
     if margins.empty:
         return summary
-    check_columns(margins, ("customer_id", "amount", "cost"), analysis="customer_lifetime_value")
-    of_all = margins[["amount", "cost"]].sum()
-    if not of_all["amount"] > 0 or not abs(1 - of_all["cost"] / of_all["amount"]) <= 1:
+    check_columns(margins, ("customer_id", "amount", MARGIN), analysis="customer_lifetime_value")
+    sound = margins[(margins["amount"] > 0) & (margins[MARGIN].abs() <= 1)]
+    if sound.empty:
         return summary
-    known = margins.set_index("customer_id")
-    share = 1 - known["cost"] / known["amount"].where(known["amount"] > 0, np.nan)
-    share = share.where(share.abs() <= 1).reindex(summary["customer_id"])
-    return summary.assign(**{MARGIN: share.fillna(1 - of_all["cost"] / of_all["amount"]).to_numpy(dtype=float)})
+    of_all = float(np.average(sound[MARGIN], weights=sound["amount"]))
+    own = sound.set_index("customer_id")[MARGIN].reindex(summary["customer_id"])
+    return summary.assign(**{MARGIN: own.fillna(of_all).to_numpy(dtype=float)})

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -88,3 +89,88 @@ def test_holdout_check_draws_expected_and_actual(check):
 def test_axes_given_are_drawn_on(value, name):
     _, ax = plt.subplots()
     assert getattr(plots, name)(value, ax=ax) is ax
+
+
+@pytest.fixture
+def tracking() -> Finding:
+    table = pd.DataFrame(
+        {
+            "week_end": [date(2026, 3, 24), date(2026, 3, 31), date(2026, 4, 7)],
+            "n_purchases": [3, 5, 2],
+            "expected_purchases": [3.5, 4.0, 3.0],
+            "cumulative_purchases": [3, 8, 10],
+            "cumulative_expected": [3.5, 7.5, 10.5],
+        }
+    )
+    facts = {"calibration_end": Fact(date(2026, 3, 31), "date"), "model": Fact("pareto_nbd", "code")}
+    return Finding("weekly_tracking", table, facts)
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "expected"),
+    [("weekly_tracking", [3, 5, 2], [3.5, 4, 3]), ("cumulative_tracking", [3, 8, 10], [3.5, 7.5, 10.5])],
+)
+def test_tracking_draws_made_and_expected_and_where_the_fit_ends(tracking, name, made, expected):
+    ax = getattr(plots, name)(tracking, lang="en")
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [made, expected]
+    assert list(ax.lines[0].get_xdata()) == list(np.array(["2026-03-24", "2026-03-31", "2026-04-07"], "datetime64[D]"))
+    assert mdates.num2date(ax.lines[2].get_xdata()[0]).date() == date(2026, 3, 31)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "Made",
+        "Expected (Pareto/NBD)",
+        "Fit ends 2026-03-31",
+    ]
+    assert ax.get_ylim()[0] == 0
+
+
+def test_customer_lifetime_value_counts_all_customers_above_0():
+    values = [100_000.0, 900.0, 1000.0, 1100.0, 2.0, 0.0, -50.0]
+    finding = Finding("customer_lifetime_value", pd.DataFrame({"customer_lifetime_value": values}), {}, currency="CNY")
+    ax = plots.customer_lifetime_value(finding, lang="en")
+    assert ax.get_xscale() == "log"
+    assert sum(bar.get_height() for bar in ax.patches) == 5
+    # Below a ten-thousandth of the largest: in the first bar.
+    assert ax.patches[0].get_x() == pytest.approx(10)
+    assert ax.patches[0].get_height() == 1
+    assert ax.lines[0].get_xdata()[0] == 900
+    assert "2 customers at 0 or below" in ax.get_xlabel()
+    nothing = Finding("customer_lifetime_value", pd.DataFrame({"customer_lifetime_value": [0.0]}), {})
+    assert len(plots.customer_lifetime_value(nothing).patches) == 0
+
+
+@pytest.fixture
+def chances() -> Finding:
+    table = pd.DataFrame(
+        {
+            "frequency": [1, 1, 1, 3, 3, 3],
+            "silence_days": [0.0, 7.0, 14.0] * 2,
+            "probability_alive": [1.0, 0.8, 0.6, 1.0, 0.5, 0.1],
+            "expected_purchases": [2.0, 1.0, 0.5, 9.0, 4.0, 1.0],
+        }
+    )
+    return Finding("alive_map", table, {"horizon_days": Fact(365, "days")})
+
+
+@pytest.mark.parametrize(("name", "top"), [("alive_map", 1), ("expected_purchases_map", 9)])
+def test_maps_draw_each_cell_in_its_place(chances, name, top):
+    ax = getattr(plots, name)(chances, lang="en")
+    (cells,) = ax.collections
+    column = "probability_alive" if name == "alive_map" else "expected_purchases"
+    assert cells.get_array().ravel().tolist() == chances.table[column].tolist()
+    assert cells.get_clim() == (0, top)
+    middles = cells.get_coordinates()
+    # Cells lie around their silence and frequency.
+    assert middles[0, :, 0].tolist() == [-3.5, 3.5, 10.5, 17.5]
+    assert middles[:, 0, 1].tolist() == [0, 2, 4]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Silence (days)", "Repeat purchases")
+
+
+def test_alive_history_draws_the_curve_and_marks_purchases():
+    days = [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]
+    table = pd.DataFrame({"date": days, "is_purchase": [True, False, True], "probability_alive": [1.0, 0.9, 0.99]})
+    ax = plots.alive_history(Finding("alive_history", table, {"customer_id": Fact("007", "text")}), lang="en")
+    assert list(ax.lines[0].get_ydata()) == [1.0, 0.9, 0.99]
+    (marks,) = ax.collections
+    marked = [mdates.num2date(segment[0][0]).date() for segment in marks.get_segments()]
+    assert marked == [days[0], days[2]]
+    assert ax.get_title(loc="left") == "Customer 007: probability of still being a customer"

@@ -24,7 +24,10 @@ from kehu_analysis.clv.regular_purchases import (
     phases,
     probability_of_regular_purchases,
 )
-from kehu_analysis.clv.rising_factorials import log_rising, log_rising_slope, running_sum
+from kehu_analysis.clv.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, running_sum
+
+#: Telling fewer rows apart takes longer than it saves.
+_FEW_ROWS = 5000
 
 
 class GeometricDropoutModel(PurchaseModel):
@@ -181,7 +184,7 @@ class GeometricDropoutModel(PurchaseModel):
 
 def _log_ratio_of_rates(r: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the logarithm of Gamma(r + n) / Gamma(r), and its derivative."""
-    if np.ndim(r):
+    if np.ndim(r) or n.max() > MOST_SUMMED:
         return log_rising(r, n), log_rising_slope(r, n)
     # At whole n this is a product; its running sums keep every digit, however large r.
     place = n.astype(np.intp)
@@ -191,7 +194,7 @@ def _log_ratio_of_rates(r: FloatArray, n: FloatArray) -> tuple[FloatArray, Float
 
 def _log_chance_stayed(a: FloatArray, b: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the logarithm of B(a, b + n) / B(a, b), and its derivatives."""
-    if np.ndim(a) or np.ndim(b):
+    if np.ndim(a) or np.ndim(b) or n.max() > MOST_SUMMED:
         by_a = -log_rising_slope(a + b, n)
         return log_rising(b, n) - log_rising(a + b, n), by_a, log_rising_slope(b, n) + by_a
     place = n.astype(np.intp)
@@ -209,6 +212,8 @@ def _of_rows(values: FloatArray, rows: npt.NDArray[np.bool_]) -> FloatArray:
 
 
 def _by_unique_rows(function: Callable[[Stages, FloatArray], FloatArray], known: Stages, t: FloatArray) -> FloatArray:
+    if len(t) < _FEW_ROWS and len(known.phase) == 1:
+        return function(known, t)
     # Many customers are alike once it is known that they are alive.
     columns = [known.shape, known.rate, known.leave, known.stay, t]
     if len(known.phase) > 1:

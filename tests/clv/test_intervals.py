@@ -32,9 +32,8 @@ def test_the_bootstrap_spreads_as_the_normal_approximation_does(model):
     deviations = np.sqrt(np.diag(found) / np.diag(expected))
     # 200 draws tell a standard deviation within 5 %, one standard error.
     np.testing.assert_allclose(deviations, 1, atol=0.2)
-    np.testing.assert_allclose(
-        drawn.corr(), expected / np.sqrt(np.outer(np.diag(expected), np.diag(expected))), atol=0.2
-    )
+    scale = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(drawn.corr(), expected / np.outer(scale, scale), atol=0.2)
     bias = (drawn.mean() - np.log(fitted.params_)) / scale
     assert (bias.abs() < 0.4).all()
 

@@ -9,7 +9,7 @@ from typing import Any, Never
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from formulaic import Formula, ModelSpec, model_matrix
+from formulaic import Formula, ModelSpec, StructuredFormula, model_matrix
 from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from kehu_analysis.clv.effects import Effect
@@ -18,6 +18,8 @@ from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.frames import check_columns
 
 _EXAMPLES = 3
+#: Smallest eigenvalue of correlations below which one covariate follows from the others.
+_REDUNDANT = 1e-9
 _INTERCEPT = "Intercept"
 
 
@@ -39,7 +41,8 @@ class Covariates:
     Raises
     ------
     DataError
-        A column is missing, or a value is missing, no number or not finite, or a covariate is the same for all.
+        A column is missing, or a value is missing, no number or not finite, a covariate is the same for all, or
+        follows from the others.
     UsageError
         The formula cannot be read.
 
@@ -62,6 +65,10 @@ class Covariates:
         constant = [name for name in values.columns if len(values) and np.ptp(values[name].to_numpy()) == 0]
         if constant:
             raise DataError("covariate_constant", columns=", ".join(constant))
+        if len(values.columns) > 1 and len(values):
+            redundant = np.linalg.eigvalsh(np.corrcoef(values.to_numpy(dtype=float), rowvar=False))[0] < _REDUNDANT
+            if redundant:
+                raise DataError("covariates_redundant", columns=", ".join(str(name) for name in values.columns))
         self.names = tuple(str(name) for name in values.columns)
 
     @property
@@ -90,6 +97,8 @@ class Covariates:
     def _read(self, formula: str | ModelSpec, summary: pd.DataFrame) -> Any:
         try:
             parsed = Formula(formula) if isinstance(formula, str) else formula
+            if isinstance(parsed, StructuredFormula):
+                raise UsageError("covariate_formula", formula=formula, reason="~, |")
             columns = list(_variables(parsed))
             check_columns(summary, tuple(columns), analysis="clv")
             # A missing category would be taken for the first one.

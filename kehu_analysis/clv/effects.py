@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,10 @@ class Effect:
     sign: float
     covariates: FloatArray
     places: npt.NDArray[np.intp]
+
+    def part(self, rows: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Self:
+        """Return it for some of the rows."""
+        return replace(self, covariates=self.covariates[rows])
 
 
 def spread(values: FloatArray, effects: Sequence[Effect], n_parameters: int) -> list[FloatArray]:

@@ -68,7 +68,7 @@ def predictive_draws(
     generator = np.random.default_rng(rng)
     rates = purchase_model.draw_parameters(draws, generator, summary).to_numpy()
     spends = None if spend_model is None else spend_model.draw_parameters(draws, generator, summary).to_numpy()
-    lengths = np.asarray(period_lengths, dtype=float)
+    lengths, effects = np.asarray(period_lengths, dtype=float), purchase_model._effects(summary)
     columns = ["frequency", "recency", "T", *(["monetary_value"] if spend_model is not None else [])]
     x, t_x, T, *spend = (summary[column].to_numpy(dtype=float) for column in columns)
     totals = {name: np.zeros((draws, len(lengths))) for name in ("purchases", "amount")}
@@ -76,7 +76,9 @@ def predictive_draws(
     step = max(1, _CELLS // draws)
     for first in range(0, len(summary), step):
         block = slice(first, first + step)
-        drawn = purchase_model.draw_futures(History(x, t_x, T).part(block), lengths, rates, generator)
+        own_effects = [effect.part(block) for effect in effects]
+        past = History(x, t_x, T).part(block)
+        drawn = purchase_model.draw_futures(past, lengths, rates, generator, effects=own_effects)
         values: dict[str, FloatArray] = {"purchases": drawn.purchases.astype(float)}
         if spends is not None:
             own = x[block][drawn.customer], spend[0][block][drawn.customer]
@@ -142,7 +144,10 @@ def parameter_interval(
             ends = []
             for sign in (-1, 1):
                 moved = [values.copy() for values in fitted]
-                moved[place][k] *= np.exp(sign * _DIFFERENCE)
+                if k < len(model.parameter_names):
+                    moved[place][k] *= np.exp(sign * _DIFFERENCE)
+                else:  # a coefficient is no logarithm
+                    moved[place][k] += sign * _DIFFERENCE
                 ends.append(np.log(total(moved)))
             gradient.append((ends[1] - ends[0]) / (2 * _DIFFERENCE))
         slopes = np.stack(gradient)

@@ -136,6 +136,9 @@ def demo(
                 dirty=dirty,
                 progress=lambda done, of: bar("demo", done / of),
             )
+    except KeyboardInterrupt:
+        click.echo(labels.label("ui.demo_stopped", lang), err=True)
+        sys.exit(_INTERRUPTED)
     finally:
         bar.close()
     n = labels.format_value(customers, "customers", lang)
@@ -310,6 +313,8 @@ def _usage_error(error: click.UsageError) -> UsageError:
     kind = parameter.type
     if isinstance(kind, click.Choice):
         return UsageError("option_choice", name=parameter.opts[0], known=", ".join(map(str, kind.choices)))
+    if isinstance(kind, click.types.IntParamType):
+        return UsageError("option_whole_number", name=parameter.opts[0])
     return UsageError("option_number", name=parameter.opts[0], fewest=getattr(kind, "min", None))
 
 

@@ -84,7 +84,7 @@ def _products(rng: np.random.Generator, shops: Shops, shop: IntArray, category: 
 
 def _on_the_ladder(rng: np.random.Generator, given: dict[str, Any], shop: IntArray, product: IntArray) -> IntArray:
     """Let shops take up the products of the ladder one after the other."""
-    ladder = np.array([product_numbers()[code] for code in catalogue()["planted"]["ladder"]])
+    ladder = np.array([product_numbers()[code] for code in given["ladder"]])
     lines = np.flatnonzero(category_of_product()[product] == category_of_product()[ladder[0]])
     steps = (rng.random(len(lines)) < given["ladder_step_probability"]).astype(np.int64)
     step = np.minimum(running(steps, shop[lines]), len(ladder) - 1)
@@ -98,7 +98,7 @@ def _with_second_of_pairs(
     rng: np.random.Generator, probability: float, order: IntArray, product: IntArray
 ) -> tuple[IntArray, IntArray]:
     extra = []
-    for first, second in catalogue()["planted"]["pairs"]:
+    for first, second in parameters()["assortment"]["pairs"]:
         has_first = np.unique(order[product == product_numbers()[first]])
         taken = has_first[rng.random(len(has_first)) < probability]
         extra.append((taken, np.full(len(taken), product_numbers()[second])))
@@ -117,7 +117,7 @@ def _once_each(order: IntArray, product: IntArray) -> tuple[IntArray, IntArray]:
 def _dropped_substitutes(
     rng: np.random.Generator, probability: float, order: IntArray, product: IntArray
 ) -> NDArray[np.bool_]:
-    one, other = (product_numbers()[code] for code in catalogue()["planted"]["substitutes"])
+    one, other = (product_numbers()[code] for code in parameters()["assortment"]["substitutes"])
     both = np.intersect1d(order[product == one], order[product == other])
     dropping = both[rng.random(len(both)) < probability]
     # Which of the two goes is a matter of chance.

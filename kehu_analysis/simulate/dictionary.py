@@ -105,6 +105,8 @@ def parameter_text(name: str, lang: str = "en", form: str = "") -> str:
 
 
 def _written(value: Any, form: str) -> str:
+    if isinstance(value, list):
+        return " + ".join(_written(each, form) for each in value)
     if form == "%":
         return f"{100 * value:g}%"
     return f"{value:,g}" if isinstance(value, float) else str(value)

@@ -109,8 +109,8 @@ def _twice(transactions: pa.Table, first: date, last: date) -> pa.Table:
 
 def _settings(file_format: str) -> str:
     # Every table is named, so that the files of the truth are not taken for data that nobody reads.
+    # It has no name: it is called like its folder, so that the reports of two companies do not meet in one place.
     lines = [
-        'name = "demo"',
         'currency = "CNY"',
         'timezone = "Asia/Shanghai"',
         "amounts_include_tax = true",

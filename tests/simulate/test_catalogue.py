@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kehu_analysis.simulate.world import parameters
+
 CATALOGUE = tomllib.loads(
     (resources.files("kehu_analysis") / "simulate" / "catalogue.toml").read_text(encoding="utf-8"),
 )
-TOWNS, NAMES, CATEGORIES, PRODUCTS, PLANTED = (
-    CATALOGUE[part] for part in ("towns", "names", "categories", "products", "planted")
-)
+TOWNS, NAMES, CATEGORIES, PRODUCTS = (CATALOGUE[part] for part in ("towns", "names", "categories", "products"))
+PLANTED = parameters()["assortment"]
 SHOP_TYPES = ["便利店", "超市", "餐饮", "烟酒店", "批发"]
 BY_ID = {entry["product_id"]: entry for entry in PRODUCTS}
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kehu_analysis.simulate.world import catalogue, parameters
+from kehu_analysis.simulate.world import parameters
 from tests.simulate.evidence import (
     SIZES,
     TYPES,
@@ -25,7 +25,6 @@ from tests.simulate.evidence import (
     type_value,
 )
 
-PLANTED = catalogue()["planted"]
 ASSORTMENT = parameters()["assortment"]
 
 
@@ -39,7 +38,7 @@ def pairs_found(given: Company) -> list[Found]:
     """Share of orders with the first that have the second, beyond what the shop takes of it anyway; errors by shop."""
     orders = baskets(given)
     found = []
-    for first, second in PLANTED["pairs"]:
+    for first, second in ASSORTMENT["pairs"]:
         has_first, has_second = orders[first], orders[second]
         shop = orders.index.get_level_values("customer_id")
         # What shops of its kind take of the second in orders without the first.
@@ -59,9 +58,9 @@ def lift(orders: pd.DataFrame, first: str, second: str) -> float:
 
 def ladder_share(given: Company) -> tuple[float, int]:
     """Share of shops that took up the ladder in its order, of those that took all on different days; and how many."""
-    sold = given.tables["transactions"].query("quantity > 0 and product_id in @PLANTED['ladder']")
+    sold = given.tables["transactions"].query("quantity > 0 and product_id in @ASSORTMENT['ladder']")
     first = sold.pivot_table(values="date", index="customer_id", columns="product_id", aggfunc="min").dropna()
-    one, two, three = (first[name] for name in PLANTED["ladder"])
+    one, two, three = (first[name] for name in ASSORTMENT["ladder"])
     differ = (one != two) & (two != three) & (one != three)
     return float(((one < two) & (two < three))[differ].mean()), int(differ.sum())
 
@@ -124,7 +123,7 @@ def test_planted_pairs_are_bought_together() -> None:
         # Orders without the first have a line more for other goods: the base is not known to the last point.
         assert_found([one._replace(error=np.hypot(one.error, 0.01))])
     orders = baskets(company())
-    assert all(lift(orders, first, second) > 1.8 for first, second in PLANTED["pairs"])
+    assert all(lift(orders, first, second) > 1.8 for first, second in ASSORTMENT["pairs"])
 
 
 def test_pairs_stand_out_from_all_others() -> None:
@@ -132,15 +131,15 @@ def test_pairs_stand_out_from_all_others() -> None:
     share = orders.mean()
     together = orders.astype(np.float32).T @ orders.astype(np.float32) / len(orders)
     lifts = together / np.outer(share, share)
-    planted = [lifts.loc[first, second] for first, second in PLANTED["pairs"]]
+    planted = [lifts.loc[first, second] for first, second in ASSORTMENT["pairs"]]
     others = lifts.where(~np.eye(len(lifts), dtype=bool))
-    for first, second in PLANTED["pairs"]:
+    for first, second in ASSORTMENT["pairs"]:
         others.loc[first, second] = others.loc[second, first] = np.nan
     assert min(planted) > others.max().max()
 
 
 def test_substitutes_are_hardly_ever_bought_together() -> None:
-    assert lift(baskets(company()), *PLANTED["substitutes"]) < 0.25
+    assert lift(baskets(company()), *ASSORTMENT["substitutes"]) < 0.25
 
 
 def test_products_are_taken_up_in_the_order_of_the_ladder() -> None:

@@ -57,7 +57,8 @@ def large(tmp_path_factory):
         (("--quarters", "3"), "4 至 40 个季度", "4 to 40 quarters"),
         (("--quarters", "41"), "4 至 40 个季度", "4 to 40 quarters"),
         (("--seed", "-1"), "种子不能为负数", "seed cannot be negative"),
-        (("--customers", "many"), "--customers", "--customers"),
+        (("--customers", "1e9"), "--customers 的值应是整数", "--customers must be a whole number"),
+        (("--seed", ""), "--seed 的值应是整数", "--seed must be a whole number"),
         (("--format", "xls"), "parquet", "parquet"),
         (("--nonresponse", "mood"), "attributes", "attributes"),
     ],
@@ -76,6 +77,22 @@ def test_the_command_says_what_it_made_and_what_comes_next(kehu, tmp_path):
     assert code == 0
     assert f'kehu report "{place}"' in out
     assert all(word in out for word in ("60 shops", "2025-10-01", "2026-09-30", "README.md"))
+
+
+def test_who_stops_it_hears_that_no_company_was_written(kehu, tmp_path, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "write_company", stopped)
+    code, out, err = kehu("demo", tmp_path / "new", "--lang", "en")
+    assert (code, out) == (130, "")
+    assert "No company was written" in err
+
+
+def test_a_company_is_called_like_its_folder(tmp_path):
+    for name in ("first", "second"):
+        write_company(tmp_path / name, World(customers=60, quarters=4))
+        assert check_dataset(tmp_path / name, cache=tmp_path / "cache").name == name
 
 
 def test_a_file_is_no_folder(kehu, tmp_path):

@@ -20,7 +20,7 @@ from kehu_analysis.clv.exponential_dropout import (
 )
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import DrawnPurchases, History, PurchaseModel
-from kehu_analysis.clv.rising_factorials import log_rising, log_rising_slope, running_sum
+from kehu_analysis.clv.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, running_sum
 
 #: Nobody's end comes later than exp(500) times the scale.
 _LATEST = 500.0
@@ -164,7 +164,7 @@ class ParetoNBDModel(PurchaseModel):
 
 def _rising(r: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
     # With its derivative by r. Where one r stands for all, running sums take a tenth of the time.
-    if np.ndim(r) > 0:
+    if np.ndim(r) > 0 or x.max() > MOST_SUMMED:
         return log_rising(r, x), log_rising_slope(r, x)
     steps, place = r + np.arange(x.max()), x.astype(np.intp)
     return running_sum(np.log(steps))[place], running_sum(1 / steps)[place]

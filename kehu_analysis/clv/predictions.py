@@ -16,6 +16,9 @@ from kehu_analysis.clv.effects import Effect, spread
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.errors import UsageError
 
+#: Whole numbers beyond it have no 64 bits.
+_COUNTLESS = 2.0**63
+
 
 class History(NamedTuple):
     """Pasts of customers, in the time unit of the parameters; arrays of one shape, (n,).
@@ -335,7 +338,9 @@ class PurchasePredictions(MaximumLikelihoodModel):
         """
         fitted = self._parameters()
         past = self._past(summary)
-        lengths = self._lengths(np.asarray(period_lengths, dtype=float), len(period_lengths))
+        lengths = self._lengths(period_lengths, len(period_lengths))
+        if not len(lengths):
+            raise UsageError("bad_horizon", future_t=period_lengths)
         values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.params_.index)]
         sets, generator = np.asarray(values, dtype=float), np.random.default_rng(rng)
         drawn = self.draw_futures(past, lengths, sets, generator, effects=self._effects(summary))
@@ -437,16 +442,24 @@ def lengths_of(future_t: float | npt.ArrayLike, size: int) -> FloatArray:
     Raises
     ------
     UsageError
-        One is negative or not finite.
+        They are no numbers, one is negative or not finite, or there is neither one nor one a customer.
     """
-    lengths = np.broadcast_to(np.asarray(future_t, dtype=float), (size,))
-    if not (np.isfinite(lengths).all() and (lengths >= 0).all()):
+    lengths = _one_each(future_t, size)
+    if lengths is None or not (np.isfinite(lengths).all() and (lengths >= 0).all()):
         raise UsageError("bad_horizon", future_t=future_t)
     return lengths
 
 
 def _counts_of(n_purchases: int | npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
-    given = np.broadcast_to(np.asarray(n_purchases, dtype=float), (size,))
-    if not (np.isfinite(given).all() and (given >= 0).all() and (given % 1 == 0).all()):
+    given = _one_each(n_purchases, size)
+    if given is None or not ((given >= 0).all() and (given < _COUNTLESS).all() and (given % 1 == 0).all()):
         raise UsageError("bad_number_of_purchases", n_purchases=n_purchases)
     return np.asarray(given, dtype=np.int64)
+
+
+def _one_each(given: float | npt.ArrayLike, size: int) -> FloatArray | None:
+    # None where these are no numbers, or neither one nor one a customer.
+    try:
+        return np.broadcast_to(np.asarray(given, dtype=float), (size,))
+    except (TypeError, ValueError):
+        return None

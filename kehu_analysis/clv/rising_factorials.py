@@ -9,6 +9,8 @@ from kehu_analysis.clv.maximise import FloatArray
 
 #: From here on Stirling's series is exact to rounding; differences of log-Gamma would lose what they have in common.
 _LARGE = 16.0
+#: Factors up to which running sums are worth their memory; more purchases than that are an error in the data.
+MOST_SUMMED = 1e6
 
 
 def running_sum(terms: FloatArray) -> FloatArray:

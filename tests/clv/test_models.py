@@ -10,7 +10,7 @@ from scipy import integrate, special, stats
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel
+from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel, geometric, pareto_nbd
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.intervals import parameter_facts
 from kehu_analysis.clv.purchases import History
@@ -359,3 +359,47 @@ def test_wide_draws_stay_where_the_data_allow():
     assert min(log_likelihood(row) for row in plain.to_numpy()) < lowest
     assert min(log_likelihood(row) for row in bound.to_numpy()) >= lowest
     assert bound.drop_duplicates().shape[0] > 100
+
+
+@pytest.mark.parametrize("model", [BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel])
+def test_an_absurd_frequency_needs_no_memory(model):
+    # A cash register's number read as a count: running sums over it would be terabytes.
+    rows = customers().assign(frequency=lambda frame: frame["frequency"].astype(float))
+    rows.loc[0, ["frequency", "recency", "T"]] = 1e12, 5.0, 50.0
+    fitted = model().fit(rows)
+    assert np.isfinite(fitted.log_likelihood_)
+    assert np.isfinite(fitted.expected_purchases(rows, 13.0)).all()
+
+
+def test_sums_and_closed_forms_meet_where_one_gives_way_to_the_other(monkeypatch):
+    rows, values = customers(), [np.array(value) for value in (0.7, 0.2, 0.9, 2.1)]
+    for kind, module in ((BetaGeoModel, geometric), (ModifiedBetaGeoModel, geometric), (ParetoNBDModel, pareto_nbd)):
+        model = kind()
+        sample = model._sample(rows)
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "MOST_SUMMED", -1)
+            closed = model._log_likelihoods(values, sample)
+        for summed, other in zip(model._log_likelihoods(values, sample), closed, strict=True):
+            np.testing.assert_allclose(summed, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("future_t", ["12 weeks", [1.0, 2.0, 3.0], [[1.0], [2.0, 3.0]], [1.0, "soon"]])
+def test_a_horizon_that_is_no_number_a_customer_is_refused(future_t):
+    fitted = BetaGeoModel().fit(customers())
+    with pytest.raises(UsageError) as raised:
+        fitted.expected_purchases(customers(), future_t)
+    assert raised.value.code == "bad_horizon"
+
+
+@pytest.mark.parametrize("n_purchases", ["many", 10**30, [1, 2]])
+def test_a_number_of_purchases_that_cannot_be_counted_is_refused(n_purchases):
+    fitted = BetaGeoModel().fit(customers())
+    with pytest.raises(UsageError) as raised:
+        fitted.expected_probability_of_purchases(customers(), 3.0, n_purchases)
+    assert raised.value.code == "bad_number_of_purchases"
+
+
+def test_a_future_without_periods_is_refused():
+    with pytest.raises(UsageError) as raised:
+        BetaGeoModel().fit(customers()).simulate_future(customers(), [], rng=1)
+    assert raised.value.code == "bad_horizon"

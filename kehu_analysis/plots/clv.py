@@ -210,11 +210,12 @@ def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | No
     """
     ax = draw_on(ax)
     values = finding.table["customer_lifetime_value"].to_numpy(dtype=float)
-    above = values[values > 0]
+    above, n_below = values[values > 0], 0
     ax.set_xscale("log")
     if len(above):
         # Less than a ten-thousandth of the largest is drawn in the first bar.
         lowest = max(float(above.min()), float(above.max()) * _LEAST_SHARE_DRAWN)
+        n_below = int((above < lowest).sum())
         edges = np.geomspace(lowest, float(above.max()) * 1.0001, _BARS + 1)
         ax.hist(np.maximum(above, lowest), bins=list(edges), color=PALETTE[0], edgecolor="white", linewidth=0.5)
         ax.axvline(
@@ -224,12 +225,12 @@ def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | No
             linewidth=1.5,
             label=labels.label("chart.median_customer", lang),
         )
-        ax.legend(loc="upper left")
-    left_out = labels.render("chart.value_not_above_0", lang, n=len(values) - len(above)) if (values <= 0).any() else ""
+        ax.legend(loc="upper right")
+    remarks = [("chart.value_below_the_axis", n_below), ("chart.value_not_above_0", len(values) - len(above))]
     ax.xaxis.set_major_formatter(unit_formatter("currency", lang))
     ax.yaxis.set_major_formatter(unit_formatter("count", lang))
     value = labels.column_label("customer_lifetime_value", lang, currency=finding.currency)
-    ax.set_xlabel(" ".join(filter(None, (value, left_out))))
+    ax.set_xlabel(" ".join([value, *(labels.render(code, lang, n=n) for code, n in remarks if n)]))
     ax.set_ylabel(labels.column_label("n_customers", lang))
     ax.grid(visible=False, axis="x")
     ax.set_title(finding.title(lang))

@@ -14,6 +14,7 @@ from kehu_analysis.clv.comparison import compare_models
 from kehu_analysis.clv.equity import customer_lifetime_value, equity_by_segment
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.held_out import weekly_tracking
+from kehu_analysis.clv.inference import likelihood_ratio_test, parameter_table
 from kehu_analysis.clv.interpurchase_times import regularity
 from kehu_analysis.clv.margins import with_margins
 from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
@@ -41,7 +42,9 @@ __all__ = [
     "equity_by_segment",
     "holdout_check",
     "lifetime_value",
+    "likelihood_ratio_test",
     "model_reservations",
+    "parameter_table",
     "regularity",
     "weekly_tracking",
     "with_margins",

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
+from filelock import FileLock, Timeout
 
 from kehu_analysis.errors import RunError, UsageError, reason_of
 from kehu_analysis.simulate.clock import clock_of
@@ -28,7 +29,7 @@ TABLES = (
 )  # fmt: skip
 TRUTHS = ("truth_customers", "truth_surveys", "truth_campaign_members")
 PARAMETERS, DICTIONARY, SETTINGS = "truth_parameters.toml", "README.md", "dataset.toml"
-_BUILDING = ".writing"
+_BUILDING, _LOCK = ".writing", ".lock"
 #: Byte order mark: by it Excel takes a CSV for UTF-8.
 _MARK = b"\xef\xbb\xbf"
 
@@ -64,7 +65,7 @@ def write_company(
     UsageError
         ``folder`` is a file or holds something else.
     RunError
-        The place cannot be written.
+        The place cannot be written, or another run is writing a company into it.
     """
     with _filling(folder) as building:
         sums = Sums(world, clock_of(world))
@@ -178,18 +179,29 @@ def _filling(folder: Path) -> Iterator[Path]:
         there = set() if is_new else {path.name for path in folder.iterdir()} - {_BUILDING}
         if (there and PARAMETERS not in there) or there - ours:
             raise UsageError("demo_folder_taken", path=folder, names=", ".join(sorted(there - ours or there)[:10]))
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir(parents=True)
+        building.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(building / _LOCK, timeout=0)
         try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError("demo_under_way", path=folder) from error
+        try:
+            for left in set(building.iterdir()) - {building / _LOCK}:  # by a run that was killed
+                left.unlink()
             yield building
             # However this ends: a folder in between is known as ours by its parameters and has no log until the end.
             (building / PARAMETERS).replace(folder / PARAMETERS)
             for name in sorted(there - {PARAMETERS}, key=_is_log, reverse=True):
                 (folder / name).unlink()
-            for path in sorted(building.iterdir(), key=lambda path: _is_log(path.name)):
+            built = set(building.iterdir()) - {building / _LOCK}
+            for path in sorted(built, key=lambda path: (_is_log(path.name), path.name)):
                 path.rename(folder / path.name)
         finally:
+            # While it is locked: afterwards it may be another run's.
             shutil.rmtree(building, ignore_errors=True)
+            lock.release()
+            with suppress(OSError):  # it is gone; or, where what is locked cannot be deleted, empty only now
+                building.rmdir()
             if is_new:
                 with suppress(OSError):  # it is full, as it should be
                     folder.rmdir()

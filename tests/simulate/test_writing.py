@@ -203,6 +203,20 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path):
     assert contents(tmp_path / "demo") == whole
 
 
+def test_of_two_runs_at_once_the_later_is_refused_and_the_first_is_whole(tmp_path):
+    place, refused = tmp_path / "demo", []
+
+    def begin_another(*_):
+        with pytest.raises(RunError) as error:
+            write_company(place, World(customers=70, quarters=4))
+        refused.append(error.value.code)
+
+    write_company(place, World(customers=60, quarters=4), progress=begin_another)
+    write_company(tmp_path / "alone", World(customers=60, quarters=4))
+    assert refused == ["demo_under_way"]
+    assert contents(place) == contents(tmp_path / "alone")
+
+
 def test_progress_is_told_to_the_end(tmp_path):
     told = []
     write_company(tmp_path / "demo", SMALL, progress=lambda done, of: told.append((done, of)))

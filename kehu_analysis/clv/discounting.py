@@ -18,7 +18,7 @@ from kehu_analysis.periods import DAYS_PER_UNIT
 _SOON = 1e-6
 _FEWEST_PERIODS, _MOST_PERIODS = 4, 12
 _PERIODS_PER_YEAR = 1
-#: Draws of an endless future end where a purchase is worth this share of one today.
+#: Draws of a long or endless future end where a purchase is worth this share of one today.
 _LEAST_WORTH = 1e-3
 #: Below this a difference of expectations is rounding.
 _LEAST_SHARE = 1e-9
@@ -75,12 +75,14 @@ class Horizon:
 
     def ends(self) -> FloatArray:
         """Return the ends of the periods into which draws of the future cut it, in the time unit of the fit."""
-        if np.isfinite(self.length):
-            years = self.days / DAYS_PER_UNIT["year"]
-            n = int(np.clip(np.ceil(_PERIODS_PER_YEAR * years), _FEWEST_PERIODS, _MOST_PERIODS))
+        quarters = _PERIODS_PER_YEAR * self.days / DAYS_PER_UNIT["year"]
+        if self.rate == 0 or quarters <= _MOST_PERIODS:
+            n = int(np.clip(np.ceil(quarters), _FEWEST_PERIODS, _MOST_PERIODS))
             return self.length * np.arange(1, n + 1) / n
-        worth = 1 - (1 - _LEAST_WORTH) * np.arange(1, _MOST_PERIODS + 1) / _MOST_PERIODS
-        return np.asarray(-np.log(worth) / self.rate)
+        # Longer periods in even steps of worth: in one of a decade all purchases would count alike, early or late.
+        end = min(self.length, -np.log(_LEAST_WORTH) / self.rate)
+        lost = -np.expm1(-self.rate * end) * np.arange(1, _MOST_PERIODS + 1) / _MOST_PERIODS
+        return np.asarray(-np.log1p(-lost) / self.rate)
 
 
 def discounted_purchases_while_alive(

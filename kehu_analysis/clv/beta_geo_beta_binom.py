@@ -15,6 +15,7 @@ from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.effects import Effect
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredictions, lengths_of
+from kehu_analysis.clv.rising_factorials import running_sum
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 _COLUMNS = ["frequency", "recency", "T"]
@@ -101,16 +102,16 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         stays, lives = delta + k, gamma + delta + k
         missed = last - taken
         past = (
-            _running(np.log(buys / (alpha + beta)))[taken]
-            + _running(np.log(skips / (alpha + beta)))[missed]
-            - _running(np.log1p(k / (alpha + beta)) + np.log1p(gamma / stays))[last]
+            running_sum(np.log(buys / (alpha + beta)))[taken]
+            + running_sum(np.log(skips / (alpha + beta)))[missed]
+            - running_sum(np.log1p(k / (alpha + beta)) + np.log1p(gamma / stays))[last]
         )
         derivatives = np.stack(
             [
-                _running(1 / buys)[taken] - _running(1 / either)[last],
-                _running(1 / skips)[missed] - _running(1 / either)[last],
-                -_running(1 / lives)[last],
-                _running(gamma / (stays * lives))[last],
+                running_sum(1 / buys)[taken] - running_sum(1 / either)[last],
+                running_sum(1 / skips)[missed] - running_sum(1 / either)[last],
+                -running_sum(1 / lives)[last],
+                running_sum(gamma / (stays * lives))[last],
             ]
         )
         same = np.zeros(len(x))
@@ -224,7 +225,3 @@ def _now(past: History, parameters: Sequence[FloatArray]) -> tuple[FloatArray, F
     alpha, beta, gamma, delta = parameters
     x, _, T = past
     return alpha + x, beta + T - x, gamma + np.zeros(len(x)), delta + T
-
-
-def _running(terms: FloatArray) -> FloatArray:
-    return np.concatenate([[0.0], np.cumsum(terms)])

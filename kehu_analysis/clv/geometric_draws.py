@@ -51,9 +51,11 @@ def draw_futures(
     rng
         Generator.
     """
-    first = _futures if k == 1 else _regular_futures
     r, alpha, a, b = parameters
-    draw, customer, bought = first(past, lengths, r, alpha, chance, k, rng)
+    if k == 1:
+        draw, customer, bought = _futures(past, lengths, r, alpha, chance, rng)
+    else:
+        draw, customer, bought = _regular_futures(past, lengths, r, alpha, chance, k, rng)
     a, b = np.broadcast_to(a, chance.shape), np.broadcast_to(b, chance.shape)
     leaves = rng.beta(a[draw, customer], b[draw, customer] + past.x[customer] + leaves_at_once)
     last = rng.geometric(np.maximum(leaves, _SMALLEST_CHANCE))
@@ -93,7 +95,6 @@ def _futures(
     r: FloatArray,
     alpha: FloatArray,
     chance: FloatArray,
-    k: int,
     rng: np.random.Generator,
 ) -> tuple[IntArray, IntArray, IntArray]:
     # One uniform number decides whether a purchase comes at all and, if so, when the first one does: the wait of a

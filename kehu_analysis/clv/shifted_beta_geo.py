@@ -13,6 +13,7 @@ from kehu_analysis.clv import discrete_dropout
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource, Sample
 from kehu_analysis.clv.contracts import contract_counts
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.rising_factorials import running_sum
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 #: numpy's geometric draws need a chance above 0; below this nobody leaves within any horizon.
@@ -93,8 +94,8 @@ class ShiftedBetaGeoModel(MaximumLikelihoodModel):
         each = alpha + beta + k
         last = alpha + beta + renewed
         value = _log_survival(alpha, beta, renewed) + ended * -np.log1p((beta + renewed) / alpha)
-        by_alpha = -_running(1 / each)[renewed] + ended * (beta + renewed) / (alpha * last)
-        by_beta = _running(alpha / ((beta + k) * each))[renewed] - ended / last
+        by_alpha = -running_sum(1 / each)[renewed] + ended * (beta + renewed) / (alpha * last)
+        by_beta = running_sum(alpha / ((beta + k) * each))[renewed] - ended / last
         return value, np.stack([by_alpha, by_beta])
 
     def survival(self, t: int | npt.ArrayLike, n_renewals: int | npt.ArrayLike = 0) -> FloatArray | float:
@@ -259,11 +260,7 @@ def _renewals(
 
 
 def _log_survival(alpha: FloatArray | float, beta: FloatArray | float, t: npt.NDArray[np.int64]) -> FloatArray:
-    return _running(-np.log1p(alpha / (beta + np.arange(t.max(initial=0)))))[t]
-
-
-def _running(terms: FloatArray) -> FloatArray:
-    return np.concatenate([[0.0], np.cumsum(terms)])
+    return running_sum(-np.log1p(alpha / (beta + np.arange(t.max(initial=0)))))[t]
 
 
 def _whole(numbers: int | npt.ArrayLike, smallest: int = 0) -> npt.NDArray[np.int64]:

@@ -79,11 +79,16 @@ def make_data(customers: Sequence[int], folder: Path) -> dict[str, Path]:
 
 
 def measure_models(
-    data: str, folder: Path, repeat: int, limit: float, packages: Sequence[str] = PACKAGES
+    data: str,
+    folder: Path,
+    repeat: int,
+    limit: float,
+    packages: Sequence[str] = PACKAGES,
+    models: Sequence[str] = MODELS,
 ) -> list[Outcome]:
     """Fit and score every model of a data set with every package, and judge the results on one footing."""
     outcomes = []
-    for model in MODELS:
+    for model in models:
         best: dict[str, Measurement | None] = {}
         for package in [package for _ in range(repeat) for package in packages]:
             if package in best and best[package] is None:

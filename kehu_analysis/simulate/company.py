@@ -50,7 +50,7 @@ def simulate_company(
     Parameters
     ----------
     customers
-        Number of shops; at least 50.
+        Number of shops; 50 to 10 million.
     quarters
         Length of the log, which ends with 2026Q3; 4 to 40.
     seed

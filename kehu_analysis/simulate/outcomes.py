@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+import numpy as np
+
+from kehu_analysis.simulate.names import salesperson_ids
 from kehu_analysis.simulate.sums import Sums
 from kehu_analysis.simulate.targets import mix_shares
 from kehu_analysis.simulate.world import catalogue, parameters
@@ -30,7 +33,7 @@ def outcomes(sums: Sums) -> dict[str, Any]:
         "campaigns": {code: _campaign(code, values.tolist()) for code, values in sums.campaigns.items()},
         "margin_rate": _margin_rates(sums),
         "targets": {
-            "unfair_salesperson": sums.world.salespeople,
+            "unfair_salesperson": salesperson_ids(sums.world, np.array([sums.world.salespeople]))[0].as_py(),
             "share_given": round(float(by_number[-1, -1]), 4),
             "share_by_mix": round(float(by_mix[-1, -1]), 4),
         },

@@ -19,6 +19,9 @@ from kehu_analysis.periods import Quarter
 #: Customers drawn together. Part of what a seed means: another number gives other companies.
 BLOCK = 512
 
+#: The largest whole number of a TOML file, in which the seed is written down.
+_LARGEST_SEED = 2**63 - 1
+
 #: Why shops do not answer surveys, and what files a company may be written as.
 NONRESPONSES = ("attributes", "satisfaction")
 FORMATS = ("parquet", "csv")
@@ -48,7 +51,7 @@ class World:
     Parameters
     ----------
     customers
-        Number of shops; at least 50.
+        Number of shops; 50 to 10 million.
     quarters
         Length of the log; it ends with the last quarter of ``parameters.toml``. 4 to 40.
     seed
@@ -77,13 +80,14 @@ class World:
 
     def __post_init__(self) -> None:
         limits = parameters()["company"]
-        if self.customers < limits["fewest_customers"]:
-            raise UsageError("demo_customers", given=self.customers, fewest=limits["fewest_customers"])
+        fewest, most = limits["fewest_customers"], limits["most_customers"]
+        if not fewest <= self.customers <= most:
+            raise UsageError("demo_customers", given=self.customers, fewest=fewest, most=most)
         if not limits["fewest_quarters"] <= self.quarters <= limits["most_quarters"]:
             fewest, most = limits["fewest_quarters"], limits["most_quarters"]
             raise UsageError("demo_quarters", given=self.quarters, fewest=fewest, most=most)
-        if self.seed < 0:
-            raise UsageError("demo_seed", given=self.seed)
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise UsageError("demo_seed", given=self.seed, most=_LARGEST_SEED)
         if self.nonresponse not in NONRESPONSES:
             raise UsageError("demo_nonresponse", given=self.nonresponse, known=", ".join(NONRESPONSES))
 

@@ -30,10 +30,10 @@ def closed_days(clock):
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ({"customers": 49}, "demo_customers", "at least 50"),
+        ({"customers": 49}, "demo_customers", "50 to 10000000"),
         ({"quarters": 3}, "demo_quarters", "4 to 40"),
         ({"quarters": 41}, "demo_quarters", "4 to 40"),
-        ({"seed": -1}, "demo_seed", "cannot be negative"),
+        ({"seed": -1}, "demo_seed", "between 0 and"),
         ({"nonresponse": "mood"}, "demo_nonresponse", "attributes, satisfaction"),
     ],
 )

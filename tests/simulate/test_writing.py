@@ -53,10 +53,10 @@ def large(tmp_path_factory):
 @pytest.mark.parametrize(
     ("arguments", "zh", "en"),
     [
-        (("--customers", "49"), "至少要有 50 家门店", "at least 50 shops"),
+        (("--customers", "49"), "50 至 10000000 家门店", "50 to 10000000 shops"),
         (("--quarters", "3"), "4 至 40 个季度", "4 to 40 quarters"),
         (("--quarters", "41"), "4 至 40 个季度", "4 to 40 quarters"),
-        (("--seed", "-1"), "种子不能为负数", "seed cannot be negative"),
+        (("--seed", "-1"), "种子须在 0 至", "seed lies between 0 and"),
         (("--customers", "1e9"), "--customers 的值应是整数", "--customers must be a whole number"),
         (("--seed", ""), "--seed 的值应是整数", "--seed must be a whole number"),
         (("--format", "xls"), "parquet", "parquet"),

@@ -13,8 +13,9 @@ from kehu_analysis.clv import discrete_dropout
 from kehu_analysis.clv.base import Sample, compressed
 from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.effects import Effect
+from kehu_analysis.clv.histories import DrawnPurchases, History, lengths_of
 from kehu_analysis.clv.maximise import FloatArray
-from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredictions, lengths_of
+from kehu_analysis.clv.predictions import PurchasePredictions
 from kehu_analysis.clv.rising_factorials import running_sum
 from kehu_analysis.errors import InsufficientDataError, UsageError
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kehu_analysis.clv.histories import DrawnPurchases, History
 from kehu_analysis.clv.maximise import FloatArray
-from kehu_analysis.clv.predictions import DrawnPurchases, History
 from kehu_analysis.clv.regular_purchases import phases
 
 #: numpy's geometric draws need a chance above 0; below this nobody leaves within any horizon.

@@ -1,125 +1,22 @@
-"""What a model of repeat purchases and dropout can tell of a customer, from a few functions of its own."""
+"""What a model of repeat purchases and dropout predicts of each customer."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
-from kehu_analysis.clv.checks import checked_summary
-from kehu_analysis.clv.effects import Effect, spread
-from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.base import RandomSource
+from kehu_analysis.clv.effects import spread
+from kehu_analysis.clv.histories import counts_of, part_of
+from kehu_analysis.clv.purchase_process import PurchaseProcess
 from kehu_analysis.errors import UsageError
 
-#: Whole numbers beyond it have no 64 bits.
-_COUNTLESS = 2.0**63
 
-
-class History(NamedTuple):
-    """Pasts of customers, in the time unit of the parameters; arrays of one shape, (n,).
-
-    Attributes
-    ----------
-    x, t_x, T
-        Repeat purchases, age at the last of them (0 where there is none), age now. A customer who has just made the
-        first purchase is (0, 0, 0).
-    """
-
-    x: FloatArray
-    t_x: FloatArray
-    T: FloatArray
-
-    def part(self, rows: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Self:
-        """Return some of the customers."""
-        return type(self)(*(column[rows] for column in self))
-
-
-class DrawnPurchases(NamedTuple):
-    """Futures with at least one purchase; all others have none.
-
-    Attributes
-    ----------
-    draw, customer
-        Which, shape (n_futures,).
-    purchases
-        By period, shape (n_futures, n_periods).
-    """
-
-    draw: npt.NDArray[np.int64]
-    customer: npt.NDArray[np.int64]
-    purchases: npt.NDArray[np.int64]
-
-
-class PurchasePredictions(MaximumLikelihoodModel):
-    """Predictions of purchases in continuous time until an unseen end ("buy till you die").
-
-    A model of this kind states what it expects of a customer *who is alive now*; all else follows here: who left buys
-    nothing, and a new customer is one whose past is (0, 0, 0).
-
-    Notes
-    -----
-    A model's own functions take parameters as arrays that broadcast against the customers, shape () or (n,) each, in
-    the order of ``parameter_names``, and times in the unit of the scale parameters.
-    """
-
-    @abstractmethod
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Return the probability that each customer is alive now; broadcasts over leading axes of parameters."""
-
-    @abstractmethod
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Return the expected purchases in the next ``t`` (> 0) of customers who are alive now."""
-
-    @abstractmethod
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Return the probability that customers who are alive now still are in ``t`` (> 0)."""
-
-    @abstractmethod
-    def _counts_while_alive(
-        self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Return the probability of exactly ``n`` purchases in the next ``t`` (> 0) of customers who are alive now."""
-
-    @abstractmethod
-    def _residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Return the expected number of all coming purchases of customers alive now, discounted continuously."""
-
-    @abstractmethod
-    def _draw_futures(
-        self,
-        past: History,
-        lengths: FloatArray,
-        parameters: Sequence[FloatArray],
-        chance: FloatArray,
-        rng: np.random.Generator,
-    ) -> DrawnPurchases:
-        """Draw a future for each cell of ``chance``, (draws, n), the probabilities to be alive.
-
-        Parameters are of shapes that broadcast to that of ``chance``.
-        """
-
-    @abstractmethod
-    def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
-        """Draw the summary columns of new customers up to age ``T``."""
-
-    def _remembered(self) -> tuple[str, ...]:
-        """Return the fields of a :class:`History` on which all depends that is expected of customers alive now."""
-        return ("x", "T")
-
-    @abstractmethod
-    def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
-        """Return what covariates do to the parameters of these customers."""
-
-    def _new_customers(self, T: FloatArray, covariates: pd.DataFrame | None) -> pd.DataFrame:
-        """Return a summary of customers of ages ``T`` without a repeat purchase; covariates are of one or of each."""
-        return pd.DataFrame({"frequency": 0.0, "recency": 0.0, "T": T})
+class PurchasePredictions(PurchaseProcess):
+    """Predictions of purchases until an unseen end ("buy till you die"), from what a model states of its process."""
 
     def expected_probability_alive(
         self, summary: pd.DataFrame, future_t: float | npt.ArrayLike = 0.0
@@ -149,7 +46,7 @@ class PurchasePredictions(MaximumLikelihoodModel):
         chance = self._probability_alive(past, parameters)
         later = t > 0
         if later.any():
-            some = _part(parameters, later)
+            some = part_of(parameters, later)
             chance[later] *= self._survival_while_alive(past.part(later), t[later], some)
         return pd.Series(chance, index=summary.index, name="probability_alive")
 
@@ -217,11 +114,11 @@ class PurchasePredictions(MaximumLikelihoodModel):
             ``future_t`` or ``n_purchases`` is negative, not finite, or no whole number of purchases.
         """
         past, parameters = self._given(summary)
-        t, n = self._lengths(future_t, len(past.x)), _counts_of(n_purchases, len(past.x))
+        t, n = self._lengths(future_t, len(past.x)), counts_of(n_purchases, len(past.x))
         chance = np.asarray(n == 0, dtype=float)
         later = np.flatnonzero(t > 0)
         if len(later):
-            some, of = past.part(later), _part(parameters, later)
+            some, of = past.part(later), part_of(parameters, later)
             alive = self._probability_alive(some, of)
             chance[later] *= 1 - alive
             chance[later] += alive * self._counts_while_alive(some, t[later], n[later], of)
@@ -372,94 +269,3 @@ class PurchasePredictions(MaximumLikelihoodModel):
         own = spread(values, self._effects(new), len(self.parameter_names))
         drawn = self._draw_pasts(new["T"].to_numpy(), own, np.random.default_rng(rng))
         return drawn if covariates is None else drawn.join(new.drop(columns=["frequency", "recency", "T"]))
-
-    def draw_futures(
-        self,
-        past: History,
-        lengths: FloatArray,
-        parameters: FloatArray,
-        rng: np.random.Generator,
-        *,
-        effects: Sequence[Effect] = (),
-        chance: FloatArray | None = None,
-    ) -> DrawnPurchases:
-        """Draw futures of customers, one for each set of parameters.
-
-        Parameters
-        ----------
-        past
-            Customers, (n,).
-        lengths
-            Of the periods that follow one another from now.
-        parameters
-            Parameters and coefficients, shape (draws, k), or (1, k) where ``chance`` says how many draws there are.
-        rng
-            Generator.
-        effects
-            What covariates do to the parameters of these customers.
-        chance
-            Probability that each customer is alive, (draws, n), where it is known already.
-        """
-        sets = spread(parameters, effects, len(self.parameter_names))
-        known = self._probability_alive(past, sets) if chance is None else chance
-        return self._draw_futures(past, lengths, sets, known, rng)
-
-    def expected_purchases_of(
-        self, past: History, future_t: FloatArray, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
-        """Expected purchases in ``future_t`` under given parameters, each of shape () or (n,)."""
-        purchases = np.zeros(len(past.x))
-        later = np.flatnonzero(future_t > 0)
-        if len(later):
-            some, of = past.part(later), _part(parameters, later)
-            purchases[later] = self._probability_alive(some, of) * self._purchases_while_alive(
-                some, future_t[later], of
-            )
-        return purchases
-
-    def _given(self, summary: pd.DataFrame) -> tuple[History, Sequence[FloatArray]]:
-        values, past = self._parameters(), self._past(summary)
-        return past, spread(values, self._effects(summary), len(self.parameter_names))
-
-    def _past(self, summary: pd.DataFrame) -> History:
-        rows = self._checked(summary, ["frequency", "recency", "T"])
-        return History(*(rows[name].to_numpy() for name in ("frequency", "recency", "T")))
-
-    def _checked(self, summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-        return checked_summary(summary, columns)
-
-    def _lengths(self, future_t: float | npt.ArrayLike, size: int) -> FloatArray:
-        return lengths_of(future_t, size)
-
-
-def _part(parameters: Sequence[FloatArray], rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> list[FloatArray]:
-    return [values if np.ndim(values) == 0 else values[rows] for values in parameters]
-
-
-def lengths_of(future_t: float | npt.ArrayLike, size: int) -> FloatArray:
-    """Return lengths of time, one a customer.
-
-    Raises
-    ------
-    UsageError
-        They are no numbers, one is negative or not finite, or there is neither one nor one a customer.
-    """
-    lengths = _one_each(future_t, size)
-    if lengths is None or not (np.isfinite(lengths).all() and (lengths >= 0).all()):
-        raise UsageError("bad_horizon", future_t=future_t)
-    return lengths
-
-
-def _counts_of(n_purchases: int | npt.ArrayLike, size: int) -> npt.NDArray[np.int64]:
-    given = _one_each(n_purchases, size)
-    if given is None or not ((given >= 0).all() and (given < _COUNTLESS).all() and (given % 1 == 0).all()):
-        raise UsageError("bad_number_of_purchases", n_purchases=n_purchases)
-    return np.asarray(given, dtype=np.int64)
-
-
-def _one_each(given: float | npt.ArrayLike, size: int) -> FloatArray | None:
-    # None where these are no numbers, or neither one nor one a customer.
-    try:
-        return np.broadcast_to(np.asarray(given, dtype=float), (size,))
-    except (TypeError, ValueError):
-        return None

@@ -13,11 +13,12 @@ import pandas as pd
 from kehu_analysis.clv.base import Sample, compressed
 from kehu_analysis.clv.covariates import CovariateEffects
 from kehu_analysis.clv.effects import Effect
+from kehu_analysis.clv.histories import DrawnPurchases, History
 from kehu_analysis.clv.maximise import FloatArray, maximise
-from kehu_analysis.clv.predictions import DrawnPurchases, History, PurchasePredictions, lengths_of
+from kehu_analysis.clv.predictions import PurchasePredictions
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
-__all__ = ["DrawnPurchases", "History", "PurchaseModel", "lengths_of"]
+__all__ = ["DrawnPurchases", "History", "PurchaseModel"]
 
 #: From this many unique rows on a first search among rounded ages saves time.
 _MANY_ROWS = 3000
@@ -30,8 +31,9 @@ _ROUGHLY = 0.1
 class PurchaseModel(PurchasePredictions):
     """Purchases in continuous time until an unseen end ("buy till you die").
 
-    A model of this kind states its likelihood, and what :class:`PurchasePredictions` asks of it; how it is fitted, with
-    covariates or without, is said here.
+    A model of this kind states its likelihood, and what
+    :class:`~kehu_analysis.clv.purchase_process.PurchaseProcess` asks of it; how it is fitted, with covariates or
+    without, is said here.
 
     Parameters
     ----------

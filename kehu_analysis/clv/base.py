@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,13 @@ class Sample:
     measure: float
     log_jacobian: float
     effects: tuple[Effect, ...] = ()
+
+
+class FirstGuess(NamedTuple):
+    """Where a search begins: parameters in the sample's measure, and minus the Hessian in their logarithms if known."""
+
+    parameters: FloatArray
+    curvature: FloatArray | None = None
 
 
 class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries no types
@@ -104,6 +111,10 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
     def _start(self, sample: Sample) -> FloatArray:
         """Return parameters, in the sample's measure, to begin with."""
 
+    def _first_guess(self, sample: Sample) -> FirstGuess:
+        """Return where the search begins."""
+        return FirstGuess(self._start(sample))
+
     @abstractmethod
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n).
@@ -143,8 +154,12 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
         start = np.zeros(len(names))
-        start[: len(self.parameter_names)] = np.log(self._start(sample))
-        top = maximise(objective, start, max_iterations=self.max_iterations, tolerance=self.tolerance)
+        first = self._first_guess(sample)
+        start[: len(self.parameter_names)] = np.log(first.parameters)
+        curvature = first.curvature if len(names) == len(self.parameter_names) else None
+        top = maximise(
+            objective, start, max_iterations=self.max_iterations, tolerance=self.tolerance, curvature=curvature
+        )
         parameters = self._in_unit_of_data(objective.parameters(top.location), sample)
         if not top.converged:
             at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))

@@ -49,6 +49,8 @@ class Maximum:
     scaled_gradient
         Length of the gradient measured in standard errors, the root of g' I^-1 g, leaving out what points
         beyond the boundary; infinite where the surface is not concave.
+    curvature
+        Minus the Hessian, shape (k, k), as it was last taken.
     evaluations
         Of the log-likelihood and its gradient.
     converged
@@ -60,6 +62,7 @@ class Maximum:
     covariance: FloatArray
     at_boundary: npt.NDArray[np.bool_]
     scaled_gradient: float
+    curvature: FloatArray
     evaluations: int
     converged: bool
 
@@ -74,7 +77,15 @@ class _Counted:
         return self.objective(location)
 
 
-def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, tolerance: float) -> Maximum:
+def maximise(
+    objective: Objective,
+    start: FloatArray,
+    *,
+    max_iterations: int,
+    tolerance: float,
+    curvature: FloatArray | None = None,
+    roughly: bool = False,
+) -> Maximum:
     """Climb to the maximum by Newton steps, halved where they overshoot, and judge the place reached.
 
     The Hessian is taken from differences of the analytic gradient, and kept as long as steps with it shrink the
@@ -91,6 +102,10 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
         Largest number of steps.
     tolerance
         Largest scaled gradient of a maximum. The log-likelihood is then within tolerance² / 2 of it.
+    curvature
+        Minus the Hessian near the start, where it is known, shape (k, k): the first steps are made with it.
+    roughly
+        Whether the first place within the tolerance will do, judged by the differences at hand.
 
     Returns
     -------
@@ -110,8 +125,9 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
     low, high = start - _FURTHEST, start + _FURTHEST
     location = start
     value, gradient = counted(location)
-    curvature = np.zeros((len(start), len(start)))
-    polished, scaled, distance, is_rough = 0, 0.0, np.inf, False
+    distance = np.inf if curvature is None else 0.0
+    curvature = np.zeros((len(start), len(start))) if curvature is None else curvature
+    polished, scaled, is_rough = 0, np.inf, True
     for remaining in range(max_iterations, -1, -1):
         at_boundary = ((location <= low + _ROUNDING) & (gradient < 0)) | (
             (location >= high - _ROUNDING) & (gradient > 0)
@@ -122,8 +138,8 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
             scaled = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
         is_slow = not np.isfinite(scaled) or scaled > max(_SHRINKING * before, tolerance)
         is_last = scaled < tolerance or not remaining
-        if is_slow or (is_last and (is_rough or distance > _NEAR)):
-            for is_rough in (False,) if is_last else (True, False):
+        if is_slow or (is_last and not roughly and (is_rough or distance > _NEAR)):
+            for is_rough in (False,) if is_last and not roughly else (True, False):
                 curvature = _information(counted, location, gradient if is_rough else None)
                 scaled = distance = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
                 # On the way half the differences do; to judge a place, or a shape that is hardly concave, they do not.
@@ -132,7 +148,7 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
         information = curvature[np.ix_(free, free)]
         # Each step squares what is left, so that a few more reach the last bit.
         polished += scaled < tolerance
-        if polished > _POLISHING_STEPS or not remaining or not len(free):
+        if polished > (0 if roughly else _POLISHING_STEPS) or not remaining or not len(free):
             break
         better = _first_better(counted, location, _step(location, gradient, curvature, free, low, high), value)
         if better is None:
@@ -146,7 +162,7 @@ def maximise(objective: Objective, start: FloatArray, *, max_iterations: int, to
         follows = covariance @ np.where(at_boundary, curvature, 0.0)
         unknown = np.sqrt(np.diag(covariance)) > _FURTHEST
         at_boundary = at_boundary | (np.abs(follows) > _TIED).any(axis=1) | unknown
-    return Maximum(location, value, covariance, at_boundary, scaled, counted.calls, converged)
+    return Maximum(location, value, covariance, at_boundary, scaled, curvature, counted.calls, converged)
 
 
 def _information(objective: Objective, location: FloatArray, gradient: FloatArray | None) -> FloatArray:

@@ -75,7 +75,7 @@ class ParetoNBDModel(PurchaseModel):
     _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
     _targets: ClassVar[Mapping[str, tuple[int, float]]] = {"purchase": (1, -1.0), "dropout": (3, -1.0)}
 
-    def _plain_start(self, sample: Sample) -> FloatArray:
+    def _start(self, sample: Sample) -> FloatArray:
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         return np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 1.0])
 

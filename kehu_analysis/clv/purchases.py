@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
@@ -10,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from kehu_analysis.clv.base import Sample, compressed
+from kehu_analysis.clv.base import FirstGuess, Sample, compressed
 from kehu_analysis.clv.covariates import CovariateEffects
 from kehu_analysis.clv.effects import Effect
 from kehu_analysis.clv.histories import DrawnPurchases, History
@@ -115,22 +114,20 @@ class PurchaseModel(PurchasePredictions):
     def _ridge(self) -> float:
         return self.ridge
 
-    @abstractmethod
-    def _plain_start(self, sample: Sample) -> FloatArray:
-        """Return parameters, in the sample's measure, to begin with where there are few rows."""
-
-    def _start(self, sample: Sample) -> FloatArray:
-        plain = self._plain_start(sample)
+    def _first_guess(self, sample: Sample) -> FirstGuess:
+        plain = self._start(sample)
         if len(sample.weight) < _MANY_ROWS:
-            return plain
+            return FirstGuess(plain)
         rounded = _with_rounded_ages(sample)
 
         def objective(location: FloatArray) -> tuple[float, FloatArray]:
             each, slopes = self._log_likelihoods(list(np.exp(location)), rounded)
             return float(np.sum(each * rounded.weight)), np.sum(slopes * rounded.weight, axis=1) * np.exp(location)
 
-        top = maximise(objective, np.log(plain), max_iterations=self.max_iterations, tolerance=_ROUGHLY)
-        return np.exp(top.location) if top.converged and not top.at_boundary.any() else plain
+        top = maximise(objective, np.log(plain), max_iterations=self.max_iterations, tolerance=_ROUGHLY, roughly=True)
+        if not top.converged or top.at_boundary.any():
+            return FirstGuess(plain)
+        return FirstGuess(np.exp(top.location), top.curvature)
 
     def _sample(self, summary: pd.DataFrame) -> Sample:
         unique = self._unique(summary)
@@ -153,6 +150,8 @@ class PurchaseModel(PurchasePredictions):
             raise InsufficientDataError("too_few_customers", model=type(self).__name__, n=round(n_customers))
         if not (rows["frequency"] > 0).any():
             raise InsufficientDataError("nobody_bought_twice", n=round(n_customers))
+        if not self._covariates.names:
+            return compressed(rows, columns)
         covariates = self._covariates.table(summary)
         return compressed(pd.concat([rows, covariates], axis=1), [*columns, *covariates.columns])
 

@@ -6,6 +6,7 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from kehu_analysis.clv import exponential_dropout
+from kehu_analysis.clv.base import FirstGuess
 from kehu_analysis.clv.exponential_dropout import (
     discounted_lifetime,
     left_before,
@@ -304,7 +305,8 @@ def test_many_rows_start_among_rounded_ages_and_end_at_the_same_place(monkeypatc
     rng = np.random.default_rng(3)
     customers = with_parameters(*CDNOW).simulate_customers(rng.uniform(10, 60, 4000), rng=rng)
     coarse = ParetoNBDModel().fit(customers)
-    monkeypatch.setattr(ParetoNBDModel, "_start", lambda model, sample: np.array([1.0, 0.5, 1.0, 1.0]))
+    begin = FirstGuess(np.array([1.0, 0.5, 1.0, 1.0]))
+    monkeypatch.setattr(ParetoNBDModel, "_first_guess", lambda model, sample: begin)
     plain = ParetoNBDModel().fit(customers)
     assert coarse.params_.to_numpy() == pytest.approx(plain.params_.to_numpy(), rel=1e-8)
     assert coarse.log_covariance_.to_numpy() == pytest.approx(plain.log_covariance_.to_numpy(), rel=1e-3)

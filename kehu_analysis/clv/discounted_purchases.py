@@ -51,7 +51,7 @@ def discounted_regular_purchases(known: Stages, discount_rate: float) -> FloatAr
     n_rates = np.ceil((high - low) / step).astype(int) + 1
     # What a customer who never leaves would lose to discount from one purchase to the next, at the fastest.
     loss = -np.expm1(-k * np.log1p(delta * np.exp(-high)))
-    left, right, chance_step = _range_of_chances(known, loss)
+    left, right, chance_step = range_of_chances(known.leave, known.stay, loss)
     n_chances = np.ceil((right - left) / chance_step).astype(int) + 1
     result = np.empty(len(delta))
     order = np.argsort(n_rates * n_chances, kind="stable")
@@ -84,14 +84,39 @@ def _range_of_rates(known: Stages, delta: FloatArray) -> tuple[FloatArray, Float
     return low, high, np.minimum(_STEP, _STEP_OF_PEAK / np.sqrt(shape + k))
 
 
-def _range_of_chances(known: Stages, loss: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    # In u = logit of the chance to leave. Far below the loss the integrand is exp(leave u), far above exp(-stay u).
-    leave, stay = known.leave, known.stay
+def range_of_chances(
+    leave: FloatArray, stay: FloatArray, loss: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return first and last logit of the chance to leave, and the distance of nodes between them, for a mean over it.
+
+    What the mean is of hardly moves with chances far below ``loss``, and falls above as 1 / chance at most. With u the
+    logit, the integrand is then exp(leave u) before the first node and exp(-stay u) after the last.
+    """
     least = _where_beta_ends(leave, stay, _DROP - np.log(loss))
     most = -_where_beta_ends(stay, leave, np.full(len(stay), _DROP))
     left = np.maximum(least, np.minimum(np.log(loss), -np.log1p(stay)) - _REACH)
     right = np.maximum(np.minimum(most, np.maximum(np.log1p(leave), 0) + _REACH), left + 1)
     return left, right, np.minimum(_STEP, _STEP_OF_PEAK * np.sqrt(1 / leave + 1 / stay))
+
+
+def weighted_chances(leave: FloatArray, stay: FloatArray, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return chances that are Beta(leave, stay), and their weights in a mean; ``logits`` in even steps, (n, nodes).
+
+    Examples
+    --------
+    >>> leave, stay = np.array([0.7]), np.array([2.1])
+    >>> left, right, step = range_of_chances(leave, stay, np.ones(1))
+    >>> p, weights = weighted_chances(leave, stay, np.linspace(left, right, 300, axis=1))
+    >>> np.sum(weights * p, axis=1).round(9)
+    array([0.25])
+    """
+    step = (logits[:, 1] - logits[:, 0])[:, None]
+    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
+    log_density = leave[:, None] * log_p + stay[:, None] * log_q
+    weights = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    weights[:, :1] /= -np.expm1(-leave[:, None] * step)
+    weights[:, -1:] /= -np.expm1(-stay[:, None] * step)
+    return np.exp(log_p), weights / weights.sum(axis=1, keepdims=True)
 
 
 def _where_beta_ends(leave: FloatArray, stay: FloatArray, drop: FloatArray) -> FloatArray:
@@ -111,17 +136,9 @@ def _where_beta_ends(leave: FloatArray, stay: FloatArray, drop: FloatArray) -> F
 
 def _integrated(known: Stages, delta: FloatArray, log_rates: FloatArray, logits: FloatArray) -> FloatArray:
     k, shape = len(known.phase), known.shape[:, None]
-    leave, stay = known.leave[:, None], known.stay[:, None]
-    step = (logits[:, 1] - logits[:, 0])[:, None]
-    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
-    log_density = leave * log_p + stay * log_q
-    weights = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    weights[:, :1] /= -np.expm1(-leave * step)
-    weights[:, -1:] /= -np.expm1(-stay * step)
-    weights /= weights.sum(axis=1, keepdims=True)
+    p, weights = weighted_chances(known.leave, known.stay, logits)
     log_zeta = -np.log1p(delta[:, None] * np.exp(-log_rates))
     loss, kept = -np.expm1(k * log_zeta), np.exp(k * log_zeta)
-    p = np.exp(log_p)
     series = np.einsum("rp,rvp->rv", weights, 1 / (loss[:, :, None] + p[:, None, :] * kept[:, :, None]))
     step = (log_rates[:, 1] - log_rates[:, 0])[:, None]
     rates = np.exp(log_rates)

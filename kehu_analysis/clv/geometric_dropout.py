@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kehu_analysis.clv.discounted_purchases import range_of_chances, weighted_chances
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.regular_purchases import Stages, expected_regular_purchases
 
@@ -13,6 +14,7 @@ _LOWEST_ORDER = -30.0
 _LARGEST_EXPONENT = 30.0
 _PRECISION = 1e-16
 _TERMS_BETWEEN_CHECKS = 16
+_ROWS_AT_A_TIME = 256
 
 
 def expected_purchases_while_alive(
@@ -40,7 +42,8 @@ def expected_purchases_while_alive(
     hypergeometric function in which shape and stay, thousands for a heavy buyer, overflow, and which is 0/0
     at leave = 1. Euler's transformation leaves a series in z = t / (rate + t) whose orders do not grow with
     the number of purchases, and taking its first term apart removes 0/0. Where it converges slowly, z close to 1,
-    purchases are summed one by one and then in blocks, as they are where k stages make a purchase.
+    the integral above is taken by the trapezoidal rule in the logit of p. Elsewhere purchases are summed one by one and
+    then in blocks, as they are where k stages make a purchase.
 
     Examples
     --------
@@ -57,9 +60,27 @@ def expected_purchases_while_alive(
     result = np.empty(len(z))
     rows = np.flatnonzero(by_series)
     result[rows] = _series(order[rows], leave[rows], leave[rows] + stay[rows], z[rows])
-    rows = np.flatnonzero(~by_series)
+    is_long = z > _LARGEST_RATIO
+    rows = np.flatnonzero(is_long)
+    result[rows] = _integrated(shape[rows], leave[rows], stay[rows], pace[rows])
+    rows = np.flatnonzero(~(by_series | is_long))
     one_stage = Stages(shape[rows], rate[rows], leave[rows], stay[rows], np.ones((1, len(rows))))
     result[rows] = expected_regular_purchases(one_stage, t[rows])
+    return result
+
+
+def _integrated(shape: FloatArray, leave: FloatArray, stay: FloatArray, pace: FloatArray) -> FloatArray:
+    # Chances far below 1 / (shape pace) end nothing before the time is up.
+    left, right, step = range_of_chances(leave, stay, 1 / (np.maximum(shape, 1) * pace))
+    nodes = np.ceil((right - left) / step).astype(int) + 1
+    order = np.argsort(nodes, kind="stable")
+    result = np.empty(len(pace))
+    for first in range(0, len(order), _ROWS_AT_A_TIME):
+        rows = order[first : first + _ROWS_AT_A_TIME]
+        logits = np.linspace(left[rows], right[rows], nodes[rows[-1]], axis=1)
+        p, weights = weighted_chances(leave[rows], stay[rows], logits)
+        bought = -np.expm1(-shape[rows, None] * np.log1p(p * pace[rows, None]))
+        result[rows] = np.sum(weights * (bought / p), axis=1)
     return result
 
 

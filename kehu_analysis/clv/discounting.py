@@ -22,6 +22,9 @@ _PERIODS_PER_YEAR = 1
 _LEAST_WORTH = 1e-3
 #: Below this a difference of expectations is rounding.
 _LEAST_SHARE = 1e-9
+#: Of log(1 + t / age), with so many nodes: right within 1e-8.
+_LONGEST_STEP = 1.0
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,7 @@ def discounted_purchases_while_alive(
         return total
     soon = model._purchases_while_alive(past, end * _SOON, parameters) / _SOON
     # The nearest pole of the integrand lies at the scale's age; discount and the last purchases bend it earlier.
-    dimensions = zip(parameters, model._dimensions, strict=True)
-    ages = [np.broadcast_to(values + past.T, size) for values, power in dimensions if power == 1]
+    ages = [np.broadcast_to(values + past.T, size) for values in _with_time(model, parameters)]
     busy = np.divide(horizon.length * total, soon, out=end.copy(), where=soon > 0)
     scale = np.minimum.reduce([*ages, busy, np.full(size, 1 / horizon.rate)])
     integral = np.zeros(size)
@@ -155,16 +157,42 @@ def period_factors(
         How many customers are alive of each, (n,).
     """
     ends = np.concatenate([[0.0], horizon.ends()])
-    by_then, worth = np.zeros((2, len(ends)))
-    for place, end in enumerate(ends[1:], start=1):
-        cut = Horizon(float(end), horizon.rate, np.nan)
-        undiscounted = model._purchases_while_alive(past, np.full(len(weight), end), parameters)
-        by_then[place] = np.sum(weight * undiscounted)
-        worth[place] = np.sum(weight * discounted_purchases_while_alive(model, past, cut, parameters))
-    expected = np.diff(by_then)
+    # By parts in short steps of log(1 + t / age): in a long period most is bought early.
+    age = float(np.median([np.median(values + past.T) for values in _with_time(model, parameters)]))
+    ways = np.log1p(ends / age)
+    steps = np.ceil(np.diff(ways) / _LONGEST_STEP).astype(int)
+    grid = [np.linspace(*edges, n + 1)[:-1] for *edges, n in zip(ways[:-1], ways[1:], steps, strict=True)]
+    u = np.append(np.concatenate(grid), ways[-1])
+    half = np.diff(u)[:, None] / 2
+    times = age * np.expm1(u[:-1, None] + half * (1 + _NODES))
+    until = age * np.expm1(u)
+    by_then = _bought_together(model, past, weight, np.column_stack([until[:-1], times]), parameters)
+    at_end = np.append(by_then[1:, 0], _bought_together(model, past, weight, until[-1:], parameters))
+    waiting = np.exp(-horizon.rate * times) * (by_then[:, 1:] - by_then[:, :1]) * half * _WEIGHTS * (age + times)
+    bought = at_end - by_then[:, 0]
+    worth = np.exp(-horizon.rate * until[1:]) * bought + horizon.rate * waiting.sum(axis=1)
+    first = np.cumsum(steps) - steps
+    expected, worth = np.add.reduceat(bought, first), np.add.reduceat(worth, first)
     middle = np.exp(-horizon.rate * (ends[1:] + ends[:-1]) / 2)
-    some = expected > _LEAST_SHARE * by_then[-1]
-    return np.asarray(np.divide(np.diff(worth), expected, out=middle, where=some))
+    some = expected > _LEAST_SHARE * at_end[-1]
+    return np.asarray(np.divide(worth, expected, out=middle, where=some))
+
+
+def _with_time(model: PurchaseModel, parameters: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the parameters that are ages."""
+    return [values for values, power in zip(parameters, model._dimensions, strict=True) if power == 1]
+
+
+def _bought_together(
+    model: PurchaseModel, past: History, weight: FloatArray, times: FloatArray, parameters: Sequence[FloatArray]
+) -> FloatArray:
+    later = times > 0
+    rows = np.tile(np.arange(len(weight)), int(later.sum()))
+    t = np.repeat(times[later], len(weight))
+    each = model._purchases_while_alive(past.part(rows), t, part_of(parameters, rows))
+    together = np.zeros(times.shape)
+    together[later] = np.sum(each.reshape(-1, len(weight)) * weight, axis=1)
+    return together
 
 
 def part_of(parameters: Sequence[FloatArray], rows: npt.NDArray[np.intp] | slice) -> list[FloatArray]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 
-from kehu_analysis.errors import DataError
+from kehu_analysis.errors import DataError, UsageError
 
 _EXAMPLES = 3
 
@@ -42,6 +43,7 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportu
     ...     print(error.details["faults"])
     recency > T: 1 (A7)
     """
+    check_table(summary)
     missing = [column for column in columns if column not in summary.columns]
     if missing:
         found = ", ".join(str(column) for column in summary.columns)
@@ -56,6 +58,60 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportu
     return numbers
 
 
+def check_table(given: object) -> None:
+    """Refuse what is no table."""
+    if not isinstance(given, pd.DataFrame):
+        raise DataError("not_a_table", kind=type(given).__name__)
+
+
+def check_ids(summary: pd.DataFrame) -> None:
+    """Refuse customers whose ids are missing, or of types that have no order among them.
+
+    Examples
+    --------
+    >>> check_ids(pd.DataFrame({"customer_id": ["a", "b"]}))
+    """
+    check_table(summary)
+    if "customer_id" not in summary.columns:
+        found = ", ".join(str(column) for column in summary.columns)
+        raise DataError("missing_columns", analysis="clv", missing="customer_id", found=found)
+    ids = summary["customer_id"]
+    if faults := faults_in(summary, [("customer_id = NaN", ids.isna())]):
+        raise DataError("summary_broken", faults=faults)
+    if ids.dtype == object and (kinds := {type(one).__name__ for one in ids}) and len(kinds) > 1:
+        raise DataError("mixed_customer_ids", kinds=", ".join(sorted(kinds)))
+
+
+def check_interval(interval: float) -> None:
+    """Refuse what is no coverage of an interval."""
+    if not 0 < as_number(interval) < 1:
+        raise UsageError("interval", interval=interval)
+
+
+def check_number_of_draws(draws: int) -> None:
+    """Refuse what is no number of futures."""
+    if not is_whole(draws) or draws < 1:
+        raise UsageError("bad_draws", draws=draws)
+
+
+def as_number(given: object) -> float:
+    """Return a number, NaN for anything else: words, truth values, nothing.
+
+    Examples
+    --------
+    >>> as_number(0.1), as_number("10%"), as_number(True)
+    (0.1, nan, nan)
+    """
+    if isinstance(given, bool) or not isinstance(given, Real):
+        return np.nan
+    return float(given)
+
+
+def is_whole(given: object) -> bool:
+    """Tell whether this is a whole number, of whatever type."""
+    return isinstance(given, Integral) and not isinstance(given, bool)
+
+
 def faults_in(rows: pd.DataFrame, rules: Sequence[tuple[str, pd.Series[bool]]]) -> str:
     """Return the broken rules, each with the number of rows that break it and the first of them; empty if none is."""
     return "; ".join(_fault(rule, np.asarray(broken, dtype=bool), rows) for rule, broken in rules if np.any(broken))
@@ -68,7 +124,8 @@ def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.S
         rules.append(("customer_id: 2×", summary["customer_id"].duplicated()))
     for column in numbers.columns:
         values = numbers[column]
-        rules.append((f"{column} = NaN", ~np.isfinite(values)))
+        rules.append((f"{column} = NaN", values.isna()))
+        rules.append((f"{column} = ±∞", np.isinf(values)))
         # Returns can outweigh the repeat purchases (who may use that is the model's affair); logs can be negative.
         if column not in ("monetary_value", "sum_log_interval"):
             rules.append((f"{column} < 0", values < 0))

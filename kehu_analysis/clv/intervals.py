@@ -165,8 +165,11 @@ def parameter_facts(name: str, model: MaximumLikelihoodModel, interval: float) -
     """Return a fitted model's log-likelihood and its parameters with intervals, as facts named after it."""
     facts = {f"{name}_log_likelihood": Fact(model.log_likelihood_, "parameter")}
     z = stats.norm.ppf((1 + interval) / 2)
-    # A parameter at the boundary has no standard error, hence no interval.
-    widths = np.exp(z * model.standard_errors_ / model.params_)
-    for parameter, value, width in zip(model.parameter_names, model.params_.tolist(), widths.tolist(), strict=True):
+    # Coefficients of covariates are no parameters of this kind. One at the boundary has no standard error, hence no
+    # interval.
+    names = list(model.parameter_names)
+    values = model.params_[names]
+    widths = np.exp(z * model.standard_errors_[names] / values)
+    for parameter, value, width in zip(names, values.tolist(), widths.tolist(), strict=True):
         facts |= with_interval(f"{name}_{parameter}", value, value / width, value * width, "parameter")
     return facts

@@ -13,7 +13,8 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.candidates import model_code
-from kehu_analysis.clv.checks import checked_summary
+from kehu_analysis.clv.checks import check_ids, check_interval, check_number_of_draws, checked_summary
+from kehu_analysis.clv.effects import spread
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, expected_spend_of
 from kehu_analysis.clv.intervals import (
     PredictiveDraws,
@@ -25,7 +26,7 @@ from kehu_analysis.clv.intervals import (
 )
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import History, PurchaseModel
-from kehu_analysis.errors import DataError, UsageError
+from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.periods import days_per_unit
 
@@ -116,11 +117,9 @@ def lifetime_value(
     """
     if not (1 <= len(quarter_days) <= _MOST_QUARTERS and all(days > 0 for days in quarter_days)):
         raise UsageError("bad_quarter_days", quarter_days=list(quarter_days))
-    if not 0 < interval < 1:
-        raise UsageError("interval", interval=interval)
-    if "customer_id" not in summary.columns:
-        found = ", ".join(str(column) for column in summary.columns)
-        raise DataError("missing_columns", analysis="clv", missing="customer_id", found=found)
+    check_interval(interval)
+    check_number_of_draws(draws)
+    check_ids(summary)
     if check is not None and check.name != "holdout_check":
         raise UsageError("wrong_finding", wanted="holdout_check", found=check.name)
     checked = None if check is None or check.not_run is not None else check
@@ -194,6 +193,7 @@ class _Expected:
             customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T", "monetary_value")
         )
         self.past = History(x, t_x, T)
+        self.effects = model._effects(customers)
         self.ends = np.cumsum(lengths)
 
     def purchases(self, parameters: FloatArray) -> FloatArray:
@@ -215,7 +215,8 @@ class _Expected:
         return np.array([purchases.sum(), np.sum(purchases * self.spend(parameters[1]))])
 
     def _until(self, end: float, parameters: FloatArray) -> FloatArray:
-        return self.model.expected_purchases_of(self.past, np.full(len(self.m), end), list(parameters))
+        own = spread(parameters, self.effects, len(self.model.parameter_names))
+        return self.model.expected_purchases_of(self.past, np.full(len(self.m), end), own)
 
 
 def _table(

@@ -206,3 +206,22 @@ def test_what_it_refuses(summary):
         lifetime_value(summary, as_of=AS_OF, quarter_days=(92, 0))
     with pytest.raises(UsageError):
         lifetime_value(summary, as_of=AS_OF, quarter_days=QUARTERS, interval=1.0)
+
+
+def test_covariates_move_the_forecast(summary):
+    given = summary.assign(far=np.arange(len(summary)) % 2.0)
+    model = BetaGeoModel(purchase_covariates=["far"])
+    found = lifetime_value(given, as_of=AS_OF, quarter_days=(91, 92), purchase_model=model, draws=20)
+    expected = model.fit(given).expected_purchases(given, 183 / 7)
+    table = found.table.set_index("customer_id").loc[given["customer_id"]]
+    np.testing.assert_allclose(table["expected_purchases"], expected)
+    low, high = (found.facts[f"expected_purchases_parameter_{end}"].value for end in ("low", "high"))
+    assert low < expected.sum() < high
+
+
+@pytest.mark.parametrize(
+    ("given", "word"), [({"interval": "90%"}, "90%"), ({"draws": 50.5}, "50.5"), ({"draws": "50"}, "draws=50")]
+)
+def test_settings_that_are_no_numbers_are_refused(summary, given, word):
+    with pytest.raises(UsageError, match=word):
+        lifetime_value(summary, as_of=AS_OF, quarter_days=(91,), **given)

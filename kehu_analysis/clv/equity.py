@@ -179,6 +179,11 @@ def customer_lifetime_value(
         "n_without_spend": Fact(int((repeats & (customers["monetary_value"] <= 0)).sum()), "customers"),
         "n_negative_margin": Fact(int((share < 0).sum()), "customers"),
     }
+    # Fixed parameters give totals the variance of the draws, and that of spend exists where px + q > 2 only.
+    p, q, _ = spends.params_
+    own = customers["frequency"].where(repeats & (customers["monetary_value"] > 0), 0)
+    if not varies and bool((p * own + q <= 2).any()):
+        facts["spend_tail"] = Fact(float(q), "parameter")
     open_parameters = [*purchases.at_boundary_, *spends.at_boundary_]
     if open_parameters:
         facts["parameters_at_boundary"] = Fact(", ".join(open_parameters), "text")
@@ -307,6 +312,7 @@ def _concentration(table: pd.DataFrame) -> dict[str, Fact]:
 
 def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
     days, known = facts["horizon_days"].value, facts["history_days"].value
+    top = facts["top_share_of_value"].value
     conditions = {
         "value_endless": days is None,
         "value_until_horizon": days is not None,
@@ -316,6 +322,8 @@ def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
         "horizon_beyond_history": isinstance(days, float) and isinstance(known, int) and days > known,
         "left_out_of_spend": bool(facts["n_without_spend"].value),
         "margin_below_zero": bool(facts["n_negative_margin"].value),
+        "share_above_all": isinstance(top, float) and top > 1,
+        "totals_without_variance": "spend_tail" in facts,
         "parameters_at_boundary": "parameters_at_boundary" in facts,
     }
     return tuple(note for note, holds in conditions.items() if holds)

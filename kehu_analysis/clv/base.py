@@ -14,6 +14,7 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from kehu_analysis.clv.checks import check_table
 from kehu_analysis.clv.effects import Effect, spread
 from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.errors import ConvergenceError
@@ -150,6 +151,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         ConvergenceError
             The search did not reach a maximum.
         """
+        check_table(summary)
         sample = self._sample(summary)
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]

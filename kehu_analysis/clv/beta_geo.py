@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import pandas as pd
 from sklearn.base import clone
 
+from kehu_analysis.clv.checks import is_whole
 from kehu_analysis.clv.geometric import GeometricDropoutModel
 from kehu_analysis.errors import ConvergenceError, UsageError
 
@@ -128,9 +129,9 @@ class _RegularModel(GeometricDropoutModel):
         Parameters, errors: see :meth:`PurchaseModel.fit`; UsageError where k is no whole number of stages.
         """
         if self.k is not None:
-            if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+            if not is_whole(self.k) or self.k < 1:
                 raise UsageError("bad_stages", k=self.k)
-            self.k_ = self.k
+            self.k_ = int(self.k)
             return super().fit(summary)
         best, falls, failed = None, 0, None
         for k in range(1, MOST_STAGES_TRIED + 1):

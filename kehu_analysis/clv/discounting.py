@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kehu_analysis.clv.checks import as_number
 from kehu_analysis.clv.exponential_dropout import nodes_to
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import History, PurchaseModel
@@ -16,6 +17,8 @@ from kehu_analysis.periods import DAYS_PER_UNIT
 
 #: The first purchases are expected at a steady pace within this share of the horizon.
 _SOON = 1e-6
+#: Below this rate per year an endless future is no longer cut off by discount.
+_LEAST_ENDLESS_RATE = 1e-6
 _FEWEST_PERIODS, _MOST_PERIODS = 4, 12
 _PERIODS_PER_YEAR = 1
 #: Draws of a long or endless future end where a purchase is worth this share of one today.
@@ -59,19 +62,23 @@ class Horizon:
         ------
         UsageError
             The horizon is no length above 0, a unit is unknown, the rate is negative, or the horizon is endless and
-            nothing is discounted, so that the sum need not be finite.
+            nothing, or next to nothing, is discounted, so that the sum need not be finite.
         """
         for name, given in (("horizon_unit", unit), ("time_unit", time_unit)):
             if given not in DAYS_PER_UNIT:
                 raise UsageError("unknown_time_unit", name=name, given=given, known=", ".join(DAYS_PER_UNIT))
-        if not (np.isfinite(discount_rate) and discount_rate >= 0):
+        if not 0 <= as_number(discount_rate) < np.inf:
             raise UsageError("bad_yearly_discount_rate", discount_rate=discount_rate)
         rate = np.log1p(discount_rate) * DAYS_PER_UNIT[time_unit] / DAYS_PER_UNIT["year"]
         if horizon is None:
             if discount_rate == 0:
                 raise UsageError("endless_without_discount")
+            if discount_rate < _LEAST_ENDLESS_RATE:
+                raise UsageError(
+                    "endless_discount_too_small", discount_rate=discount_rate, least=f"{_LEAST_ENDLESS_RATE:f}"
+                )
             return cls(np.inf, rate, np.inf)
-        if not (np.isfinite(horizon) and horizon > 0):
+        if not 0 < as_number(horizon) < np.inf:
             raise UsageError("bad_value_horizon", horizon=horizon, unit=unit)
         days = horizon * DAYS_PER_UNIT[unit]
         return cls(days / DAYS_PER_UNIT[time_unit], rate, days)
@@ -161,7 +168,8 @@ def period_factors(
     age = float(np.median([np.median(values + past.T) for values in _with_time(model, parameters)]))
     ways = np.log1p(ends / age)
     steps = np.ceil(np.diff(ways) / _LONGEST_STEP).astype(int)
-    grid = [np.linspace(*edges, n + 1)[:-1] for *edges, n in zip(ways[:-1], ways[1:], steps, strict=True)]
+    periods = zip(ways[:-1].tolist(), ways[1:].tolist(), steps.tolist(), strict=True)
+    grid = [np.linspace(start, end, n, endpoint=False) for start, end, n in periods]
     u = np.append(np.concatenate(grid), ways[-1])
     half = np.diff(u)[:, None] / 2
     times = age * np.expm1(u[:-1, None] + half * (1 + _NODES))

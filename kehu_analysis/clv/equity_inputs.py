@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kehu_analysis.clv.checks import checked_summary
+from kehu_analysis.clv.checks import as_number, check_ids, check_interval, check_number_of_draws, checked_summary
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.errors import DataError, UsageError
 
@@ -20,20 +20,21 @@ _EXAMPLES = 3
 
 def check_draws(interval: float, draws: int | None, parameter_draws: str) -> None:
     """Refuse an interval, a number of draws or a kind of them that cannot be used."""
-    if not 0 < interval < 1:
-        raise UsageError("interval", interval=interval)
-    if draws is not None and draws < _FEWEST_DRAWS:
-        raise UsageError("too_few_draws", draws=draws, fewest=_FEWEST_DRAWS)
+    check_interval(interval)
+    if draws is not None:
+        check_number_of_draws(draws)
+        if draws < _FEWEST_DRAWS:
+            raise UsageError("too_few_draws", draws=draws, fewest=_FEWEST_DRAWS)
     if parameter_draws not in ("normal", "bootstrap"):
         raise UsageError("bad_parameter_draws", parameter_draws=parameter_draws)
 
 
 def customers_in_order(summary: pd.DataFrame, segment: str | None) -> pd.DataFrame:
     """Return sound customers by their id."""
-    wanted = ["customer_id", *([] if segment is None else [segment])]
-    if missing := [name for name in wanted if name not in summary.columns]:
+    check_ids(summary)
+    if segment is not None and segment not in summary.columns:
         found = ", ".join(str(column) for column in summary.columns)
-        raise DataError("missing_columns", analysis="clv", missing=", ".join(missing), found=found)
+        raise DataError("missing_columns", analysis="clv", missing=segment, found=found)
     if "weight" in summary.columns:
         raise UsageError("weighted_customers")
     checked_summary(summary, _COLUMNS)
@@ -46,7 +47,7 @@ def customers_in_order(summary: pd.DataFrame, segment: str | None) -> pd.DataFra
 def margin_shares(customers: pd.DataFrame, margin: float | str | None) -> FloatArray:
     """Return each customer's margin share; 1 where value is sales."""
     if not isinstance(margin, str):
-        share = 1.0 if margin is None else float(margin)
+        share = 1.0 if margin is None else as_number(margin)
         if not 0 < share <= 1:
             raise UsageError("bad_margin", margin=margin)
         return np.full(len(customers), share)

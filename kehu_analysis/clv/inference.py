@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel
+from kehu_analysis.clv.checks import check_interval
 from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.errors import UsageError
 
@@ -77,8 +78,7 @@ def parameter_table(model: MaximumLikelihoodModel, interval: float = 0.95) -> pd
     (True, True)
     """
     check_is_fitted(model, "params_")
-    if not 0 < interval < 1:
-        raise UsageError("interval", interval=interval)
+    check_interval(interval)
     estimate, error = model.params_.to_numpy(dtype=float), model.standard_errors_.to_numpy(dtype=float)
     is_coefficient = ~model.params_.index.isin(model.parameter_names)
     width = stats.norm.ppf((1 + interval) / 2) * error

@@ -128,7 +128,7 @@ def maximise(
     distance = np.inf if curvature is None else 0.0
     curvature = np.zeros((len(start), len(start))) if curvature is None else curvature
     polished, scaled, is_rough = 0, np.inf, True
-    for remaining in range(max_iterations, -1, -1):
+    for remaining in range(max(max_iterations, 0), -1, -1):
         at_boundary = ((location <= low + _ROUNDING) & (gradient < 0)) | (
             (location >= high - _ROUNDING) & (gradient > 0)
         )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.clv.base import RandomSource
+from kehu_analysis.clv.checks import as_number
 from kehu_analysis.clv.effects import spread
 from kehu_analysis.clv.histories import counts_of, part_of
 from kehu_analysis.clv.purchase_process import PurchaseProcess
@@ -192,7 +193,7 @@ class PurchasePredictions(PurchaseProcess):
         UsageError
             The rate is not above 0: without discount the sum need not be finite.
         """
-        if not (np.isfinite(discount_rate) and discount_rate > 0):
+        if not 0 < as_number(discount_rate) < np.inf:
             raise UsageError("bad_discount_rate", discount_rate=discount_rate)
         past, parameters = self._given(summary)
         residual = self._probability_alive(past, parameters) * self._residual_while_alive(

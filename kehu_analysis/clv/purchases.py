@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv.base import FirstGuess, Sample, compressed
+from kehu_analysis.clv.checks import check_table
 from kehu_analysis.clv.covariates import CovariateEffects
 from kehu_analysis.clv.effects import Effect
 from kehu_analysis.clv.histories import DrawnPurchases, History
@@ -99,6 +100,7 @@ class PurchaseModel(PurchasePredictions):
         UsageError
             A formula cannot be read, or covariates said to have equal effects are not those of both processes.
         """
+        check_table(summary)
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
             raise UsageError("bad_ridge", ridge=self.ridge)
         self._covariates = CovariateEffects(

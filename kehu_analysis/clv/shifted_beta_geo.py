@@ -11,6 +11,7 @@ import pandas as pd
 
 from kehu_analysis.clv import discrete_dropout
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource, Sample
+from kehu_analysis.clv.checks import as_number
 from kehu_analysis.clv.contracts import contract_counts
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.rising_factorials import running_sum
@@ -275,5 +276,5 @@ def _plain(values: FloatArray) -> FloatArray | float:
 
 
 def _check_rate(discount_rate: float) -> None:
-    if not (np.isfinite(discount_rate) and discount_rate > 0):
+    if not 0 < as_number(discount_rate) < np.inf:
         raise UsageError("bad_discount_rate", discount_rate=discount_rate)

@@ -1,10 +1,12 @@
 """Lifetime value: discounting against dense sums, expectations, intervals, segments, what it refuses."""
 
+import time
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from kehu_analysis.clv import (
     BetaGeoBetaBinomModel,
@@ -274,6 +276,13 @@ def test_words_in_both_languages(finding, summary, models):
         ({"interval": 1.0}, "interval"),
         ({"draws": 5}, "draws=5"),
         ({"parameter_draws": "guess"}, "guess"),
+        ({"horizon": None, "discount_rate": 1e-9}, "distant future"),
+        ({"horizon": "3 years"}, "3 years"),
+        ({"discount_rate": "10%"}, "10%"),
+        ({"interval": "90%"}, "90%"),
+        ({"draws": "50"}, "draws=50"),
+        ({"draws": 50.5}, "50.5"),
+        ({"margin": True}, "True"),
     ],
 )
 def test_wrong_settings_are_refused(summary, models, given, word):
@@ -289,6 +298,9 @@ def test_wrong_data_are_refused(summary, models):
     ):
         with pytest.raises(DataError, match=word):
             customer_lifetime_value(broken, **models)
+    for ids, word in (([1, *summary["customer_id"][1:]], "int, str"), ([None, *summary["customer_id"][1:]], "= NaN")):
+        with pytest.raises(DataError, match=word):
+            customer_lifetime_value(summary.assign(customer_id=pd.Series(ids, dtype=object)), **models)
     with pytest.raises(DataError, match="region"):
         customer_lifetime_value(summary, **models, segment="region")
     with pytest.raises(DataError, match="share"):
@@ -307,3 +319,31 @@ def test_without_discount_value_is_that_of_expected_purchases(summary, models):
     found = customer_lifetime_value(summary, **models, discount_rate=0, horizon=52, horizon_unit="week", draws=19)
     table = found.table
     np.testing.assert_allclose(table["customer_lifetime_value"], table["expected_purchases"] * table["expected_spend"])
+
+
+def test_a_tiny_discount_on_an_endless_horizon_ends(summary, models):
+    begun = time.process_time()
+    found = customer_lifetime_value(summary, **models, horizon=None, discount_rate=1e-5, draws=19).facts
+    assert time.process_time() - begun < 10  # it was minutes
+    assert found["customer_equity_low"].value < found["customer_equity"].value < found["customer_equity_high"].value
+
+
+def test_totals_whose_variance_does_not_exist_are_noted(summary, models, monkeypatch):
+    monkeypatch.setattr(equity_module, "_CELLS_OF_VARYING_PARAMETERS", 0)
+    for q, is_noted in ((1.8, True), (2.2, False)):
+        heavy = clone(models["spend_model"]).fit(summary)
+        heavy.params_ = heavy.params_.copy()
+        heavy.params_["q"] = q
+        given = {"purchase_model": models["purchase_model"], "spend_model": heavy, "draws": 19}
+        found = customer_lifetime_value(summary, **given)
+        assert ("totals_without_variance" in found.notes) == is_noted
+        assert not is_noted or any("1.80" in text for text in found.note_texts("en"))
+
+
+def test_a_share_above_all_is_explained(summary, models):
+    shares = np.where(np.arange(len(summary)) % 2 == 0, -0.3, 0.4)
+    found = customer_lifetime_value(summary.assign(share=shares), **models, margin="share", draws=19)
+    assert found.facts["top_share_of_value"].value > 1
+    assert "share_above_all" in found.notes
+    plain = customer_lifetime_value(summary, **models, draws=19)
+    assert "share_above_all" not in plain.notes

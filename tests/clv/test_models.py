@@ -10,7 +10,15 @@ from scipy import integrate, special, stats
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ModifiedBetaGeoModel, ParetoNBDModel, geometric, pareto_nbd
+from kehu_analysis.clv import (
+    BetaGeoCNBDModel,
+    BetaGeoModel,
+    GammaGammaModel,
+    ModifiedBetaGeoModel,
+    ParetoNBDModel,
+    geometric,
+    pareto_nbd,
+)
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.intervals import parameter_facts
 from kehu_analysis.clv.purchases import History
@@ -43,6 +51,7 @@ def customers(n: int = 600, seed: int = 4) -> pd.DataFrame:
         ("frequency", -1, "frequency < 0: 1 (0003)"),
         ("frequency", 1.5, "frequency ≠ 0, 1, 2, …: 1 (0003)"),
         ("T", np.nan, "T = NaN: 1 (0003)"),
+        ("T", np.inf, "T = ±∞: 1 (0003)"),
         ("monetary_value", np.nan, "monetary_value = NaN: 1 (0003)"),
         ("customer_id", "0002", "customer_id: 2×: 1 (0002)"),
     ],
@@ -403,3 +412,26 @@ def test_a_future_without_periods_is_refused():
     with pytest.raises(UsageError) as raised:
         BetaGeoModel().fit(customers()).simulate_future(customers(), [], rng=1)
     assert raised.value.code == "bad_horizon"
+
+
+def test_what_is_no_table_is_refused():
+    for model in (BetaGeoModel(), BetaGeoModel(purchase_covariates=["far"]), GammaGammaModel()):
+        with pytest.raises(DataError, match="list"):
+            model.fit([1, 2])
+
+
+def test_a_number_of_iterations_below_zero_is_none():
+    with pytest.raises(ConvergenceError):
+        BetaGeoModel(max_iterations=-1).fit(customers(60))
+
+
+def test_a_discount_rate_in_words_is_refused():
+    model = BetaGeoModel().fit(customers(60))
+    with pytest.raises(UsageError, match="10%"):
+        model.discounted_expected_residual_transactions(customers(60), "10%")
+
+
+def test_stages_may_be_a_number_of_numpy():
+    told = BetaGeoCNBDModel(k=2)
+    told.params_ = pd.Series({"r": 2.0, "alpha": 3.0, "a": 1.0, "b": 4.0})
+    assert BetaGeoCNBDModel(k=np.int64(2)).fit(told.simulate_customers(np.full(200, 52.0), rng=1)).k_ == 2

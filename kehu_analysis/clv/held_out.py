@@ -51,14 +51,16 @@ class HeldOut:
     Raises
     ------
     UsageError
-        The days are not in order within the log.
+        The days are not in order, or the last is not in the log.
     InsufficientDataError
         Nobody had bought by ``calibration_end``.
     """
 
     def __init__(self, dataset: Dataset, calibration_end: date, as_of: date | None, time_unit: str) -> None:
         end = as_of or dataset.last_date
-        if not dataset.first_date <= calibration_end < end <= dataset.last_date:
+        # A quarter may be over though nobody bought on its last days.
+        known_until = max(dataset.last_date, dataset.complete_until)
+        if not calibration_end < end <= known_until:
             raise UsageError("bad_holdout_dates", calibration_end=calibration_end, as_of=end)
         self.calibration_end, self.as_of, self.time_unit = calibration_end, end, time_unit
         self._dataset = dataset

@@ -258,13 +258,19 @@ def test_days_out_of_order_are_refused(small):
     for end, as_of in (
         (date(2026, 6, 30), None),
         (CALIBRATION_END, CALIBRATION_END),
-        (date(2020, 1, 1), None),
         (CALIBRATION_END, date(2030, 1, 1)),
     ):
         with pytest.raises(UsageError):
             compare_models(small, end, as_of=as_of)
         with pytest.raises(UsageError):
             weekly_tracking(small, BetaGeoModel(), end, as_of=as_of)
+
+
+def test_a_log_that_begins_after_the_calibration_carries_no_comparison(small):
+    with pytest.raises(InsufficientDataError):
+        compare_models(small, date(2020, 1, 1))
+    with pytest.raises(InsufficientDataError):
+        weekly_tracking(small, BetaGeoModel(), date(2020, 1, 1))
 
 
 def test_the_chosen_model_is_made_anew():

@@ -230,7 +230,8 @@ def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | No
     ax.xaxis.set_major_formatter(unit_formatter("currency", lang))
     ax.yaxis.set_major_formatter(unit_formatter("count", lang))
     value = labels.column_label("customer_lifetime_value", lang, currency=finding.currency)
-    ax.set_xlabel(" ".join([value, *(labels.render(code, lang, n=n) for code, n in remarks if n)]))
+    # Each remark on a line of its own: side by side they would run off the page.
+    ax.set_xlabel("\n".join([value, *(labels.render(code, lang, n=n) for code, n in remarks if n)]))
     ax.set_ylabel(labels.column_label("n_customers", lang))
     ax.grid(visible=False, axis="x")
     ax.set_title(finding.title(lang))

@@ -175,7 +175,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.log_covariance_ = pd.DataFrame(top.covariance, index=names, columns=names)
         self.covariance_ = self.log_covariance_ * np.outer(known, known)
         self.standard_errors_ = pd.Series(np.sqrt(np.diag(top.covariance)) * known, index=names)
-        self.log_likelihood_ = objective.log_likelihood(top.location) + sample.log_jacobian
+        self.log_likelihood_ = top.value + objective.penalty(top.location) + sample.log_jacobian
         self.converged_ = True
         self.n_customers_ = round(float(sample.weight.sum()))
         sums = [np.sum(values * sample.weight) for values in sample.columns.values()]
@@ -291,11 +291,6 @@ class Objective:
         values[:n_positive] = np.exp(values[:n_positive])
         return values
 
-    def log_likelihood(self, location: FloatArray) -> float:
-        """Return the log-likelihood alone."""
-        by_row = spread(self.parameters(location), self.sample.effects, len(self.model.parameter_names))
-        return float(np.sum(self.model._log_likelihoods(by_row, self.sample)[0] * self.sample.weight))
-
     def __call__(self, location: FloatArray) -> tuple[float, FloatArray]:
         """Return it, less what coefficients cost, and its gradient."""
         values = self.parameters(location)
@@ -311,9 +306,13 @@ class Objective:
         for effect in self.sample.effects:
             slope = effect.sign * derivatives[effect.parameter] * by_row[effect.parameter] * weight
             np.add.at(gradient, n_positive + effect.places, np.sum(effect.covariates * slope[:, None], axis=0))
-        coefficients, ridge = location[n_positive:], self.model._ridge()
-        gradient[n_positive:] -= ridge * coefficients
-        return float(np.sum(each * weight)) - ridge * float(np.sum(coefficients**2)) / 2, gradient
+        gradient[n_positive:] -= self.model._ridge() * location[n_positive:]
+        return float(np.sum(each * weight)) - self.penalty(location), gradient
+
+    def penalty(self, location: FloatArray) -> float:
+        """Return what the coefficients cost."""
+        coefficients = location[len(self.model.parameter_names) :]
+        return self.model._ridge() * float(np.sum(coefficients**2)) / 2
 
 
 def compressed(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -175,11 +175,16 @@ class PurchaseModel(PurchasePredictions):
 
 def _with_rounded_ages(sample: Sample) -> Sample:
     x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
-    rounded = pd.DataFrame(
-        {"x": x, "since": np.round((T - t_x) / _ROUNDED), "T": np.round(T / _ROUNDED), "weight": sample.weight}
-    )
-    few = rounded.groupby(["x", "since", "T"], as_index=False)["weight"].sum()
-    ages = few["T"].to_numpy() * _ROUNDED
-    last = np.maximum(ages - few["since"].to_numpy() * _ROUNDED, 0.0)
-    columns = {"x": few["x"].to_numpy(), "t_x": last, "T": ages}
-    return replace(sample, columns=columns, weight=few["weight"].to_numpy(), effects=())
+    since, age = (np.rint(lengths / _ROUNDED).astype(np.int64) for lengths in (T - t_x, T))
+    n_since, n_ages = int(since.max()) + 1, int(age.max()) + 1
+    if float(x.max() + 1) * n_since * n_ages >= 2.0**62:  # too many for one whole number a row
+        return sample
+    few, place = np.unique((x.astype(np.int64) * n_since + since) * n_ages + age, return_inverse=True)
+    rest, ages = np.divmod(few, n_ages)
+    purchases, silences = np.divmod(rest, n_since)
+    columns = {
+        "x": purchases.astype(float),
+        "t_x": np.maximum(ages - silences, 0) * _ROUNDED,
+        "T": ages * _ROUNDED,
+    }
+    return replace(sample, columns=columns, weight=np.bincount(place, sample.weight).astype(float), effects=())

@@ -231,7 +231,7 @@ def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | No
     ax.yaxis.set_major_formatter(unit_formatter("count", lang))
     value = labels.column_label("customer_lifetime_value", lang, currency=finding.currency)
     # Each remark on a line of its own: side by side they would run off the page.
-    ax.set_xlabel("\n".join([value, *(labels.render(code, lang, n=n) for code, n in remarks if n)]))
+    ax.set_xlabel("\n".join([value, *(labels.render(code, lang, n=n) for code, n in remarks if n)]), linespacing=1.7)
     ax.set_ylabel(labels.column_label("n_customers", lang))
     ax.grid(visible=False, axis="x")
     ax.set_title(finding.title(lang))

@@ -26,6 +26,7 @@ IntArray = npt.NDArray[np.intp]
 _WIDE_DEVIATION = 0.3
 _REGION = 0.999
 _ROUNDS = 20
+_MOST_KEYS = 2**62
 
 
 @dataclass(frozen=True)
@@ -323,5 +324,18 @@ def compressed(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     >>> compressed(pd.DataFrame({"frequency": [0, 2, 0]}), ["frequency"]).to_dict("list")
     {'frequency': [0, 2], 'weight': [2.0, 1.0]}
     """
-    weighted = rows if "weight" in rows.columns else rows.assign(weight=1.0)
-    return weighted.groupby(list(columns))["weight"].sum().reset_index()
+    # A whole number a row, in the order of the rows' values: pandas groups by one column in half the time of several.
+    key, n_keys = np.zeros(len(rows), dtype=np.int64), 1
+    for column in columns:
+        place, levels = pd.factorize(rows[column].to_numpy(), sort=True)
+        if n_keys * len(levels) > _MOST_KEYS:
+            key, found = pd.factorize(key, sort=True)
+            n_keys = len(found)
+        key, n_keys = key * len(levels) + place, n_keys * len(levels)
+    place, keys = pd.factorize(key)
+    order = np.argsort(keys)
+    member = np.empty(len(keys), dtype=np.intp)
+    member[place] = np.arange(len(rows))
+    unique = pd.DataFrame({column: rows[column].to_numpy()[member[order]] for column in columns})
+    weight = rows["weight"].to_numpy(dtype=float) if "weight" in rows.columns else None
+    return unique.assign(weight=np.bincount(place, weight, len(keys))[order].astype(float))

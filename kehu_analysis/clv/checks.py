@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.errors import DataError, UsageError
 
 _EXAMPLES = 3
+
+#: What is wrong, and with which rows, (n,).
+Rule = tuple[str, "npt.NDArray[np.bool_] | pd.Series[bool]"]
 
 
 def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportunities: bool = False) -> pd.DataFrame:
@@ -112,54 +116,54 @@ def is_whole(given: object) -> bool:
     return isinstance(given, Integral) and not isinstance(given, bool)
 
 
-def faults_in(rows: pd.DataFrame, rules: Sequence[tuple[str, pd.Series[bool]]]) -> str:
+def faults_in(rows: pd.DataFrame, rules: Sequence[Rule]) -> str:
     """Return the broken rules, each with the number of rows that break it and the first of them; empty if none is."""
     return "; ".join(_fault(rule, np.asarray(broken, dtype=bool), rows) for rule, broken in rules if np.any(broken))
 
 
-def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[tuple[str, pd.Series[bool]]]:
+def _rules(summary: pd.DataFrame, numbers: pd.DataFrame) -> list[Rule]:
     # The rules are written as mathematics, which both languages share.
-    rules: list[tuple[str, pd.Series[bool]]] = []
+    rules: list[Rule] = []
     if "customer_id" in summary.columns:
         rules.append(("customer_id: 2×", summary["customer_id"].duplicated()))
-    for column in numbers.columns:
-        values = numbers[column]
-        rules.append((f"{column} = NaN", values.isna()))
+    by_name = {str(column): numbers[column].to_numpy() for column in numbers.columns}
+    for column, values in by_name.items():
+        rules.append((f"{column} = NaN", np.isnan(values)))
         rules.append((f"{column} = ±∞", np.isinf(values)))
         # Returns can outweigh the repeat purchases (who may use that is the model's affair); logs can be negative.
         if column not in ("monetary_value", "sum_log_interval"):
             rules.append((f"{column} < 0", values < 0))
-    if "weight" in numbers.columns:
-        rules.append(("weight = 0", numbers["weight"] == 0))
-    if "frequency" in numbers.columns:
-        frequency = numbers["frequency"]
-        rules.append(("frequency ≠ 0, 1, 2, …", np.isfinite(frequency) & (frequency != np.floor(frequency))))
-    if {"recency", "T"} <= set(numbers.columns):
-        rules.append(("recency > T", numbers["recency"] > numbers["T"]))
-    if {"frequency", "recency"} <= set(numbers.columns):
-        rules.append(("frequency = 0, recency > 0", (numbers["frequency"] == 0) & (numbers["recency"] > 0)))
-    if {"frequency", "recency", "sum_log_interval"} <= set(numbers.columns):
+    if "weight" in by_name:
+        rules.append(("weight = 0", by_name["weight"] == 0))
+    x, t_x, T, logs = (by_name.get(name) for name in ("frequency", "recency", "T", "sum_log_interval"))
+    if x is not None:
+        rules.append(("frequency ≠ 0, 1, 2, …", np.isfinite(x) & (x != np.floor(x))))
+    if t_x is not None and T is not None:
+        rules.append(("recency > T", t_x > T))
+    if x is not None and t_x is not None:
+        rules.append(("frequency = 0, recency > 0", (x == 0) & (t_x > 0)))
+    if x is not None and t_x is not None and logs is not None:
         # Equal intervals have the largest product: more than that is another time unit.
-        x, logs = numbers["frequency"], numbers["sum_log_interval"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            most = np.where(x > 0, x * np.log(numbers["recency"] / x), 0.0)
-        rules.append(("sum_log_interval > frequency · ln(recency / frequency)", logs > most + 1e-6 * (1 + x)))
+            most = np.where(x > 0, x * np.log(t_x / x), 0.0)
+            rules.append(("sum_log_interval > frequency · ln(recency / frequency)", logs > most + 1e-6 * (1 + x)))
         rules.append(("frequency = 0, sum_log_interval ≠ 0", (x == 0) & (logs != 0)))
     return rules
 
 
-def _rules_of_opportunities(numbers: pd.DataFrame) -> list[tuple[str, pd.Series[bool]]]:
-    rules = [
-        (f"{name} ≠ 0, 1, 2, …", np.isfinite(numbers[name]) & (numbers[name] % 1 != 0))
+def _rules_of_opportunities(numbers: pd.DataFrame) -> list[Rule]:
+    by_name = {str(column): numbers[column].to_numpy() for column in numbers.columns}
+    rules: list[Rule] = [
+        (f"{name} ≠ 0, 1, 2, …", np.isfinite(by_name[name]) & (by_name[name] != np.floor(by_name[name])))
         for name in ("recency", "T")
-        if name in numbers.columns
+        if name in by_name
     ]
-    if {"frequency", "recency"} <= set(numbers.columns):
-        rules.append(("frequency > recency", numbers["frequency"] > numbers["recency"]))
+    if {"frequency", "recency"} <= set(by_name):
+        rules.append(("frequency > recency", by_name["frequency"] > by_name["recency"]))
     return rules
 
 
-def _fault(rule: str, broken: np.ndarray[tuple[int], np.dtype[np.bool_]], summary: pd.DataFrame) -> str:
+def _fault(rule: str, broken: npt.NDArray[np.bool_], summary: pd.DataFrame) -> str:
     names = summary["customer_id"].to_numpy() if "customer_id" in summary.columns else summary.index.to_numpy()
     first = ", ".join(str(name) for name in names[broken][:_EXAMPLES])
     more = ", …" if int(broken.sum()) > _EXAMPLES else ""

@@ -26,9 +26,8 @@ class BetaGeoModel(GeometricDropoutModel):
 
     Parameters
     ----------
-    purchase_covariates, dropout_covariates, equal_effects, ridge
-        See :class:`~kehu_analysis.clv.purchases.PurchaseModel`. Covariates of dropout multiply a, and with it the
-        odds of leaving.
+    purchase_covariates, dropout_covariates, concentration_covariates, equal_effects, ridge
+        See :class:`~kehu_analysis.clv.geometric.GeometricDropoutModel`.
     max_iterations, tolerance
         See :class:`~kehu_analysis.clv.base.MaximumLikelihoodModel`, which also lists the fitted attributes.
         ``params_`` holds r, alpha (in the time unit of the data), a, b.
@@ -105,6 +104,7 @@ class _RegularModel(GeometricDropoutModel):
         k: int | None = None,
         purchase_covariates: str | Sequence[str] | None = None,
         dropout_covariates: str | Sequence[str] | None = None,
+        concentration_covariates: str | Sequence[str] | None = None,
         equal_effects: Sequence[str] = (),
         ridge: float = 0.0,
         max_iterations: int = 200,
@@ -113,6 +113,7 @@ class _RegularModel(GeometricDropoutModel):
         super().__init__(
             purchase_covariates=purchase_covariates,
             dropout_covariates=dropout_covariates,
+            concentration_covariates=concentration_covariates,
             equal_effects=equal_effects,
             ridge=ridge,
             max_iterations=max_iterations,
@@ -162,7 +163,7 @@ class BetaGeoCNBDModel(_RegularModel):
     k
         Stages to a purchase, 1 or more. By default 1, 2, … up to 12 are tried, until the log-likelihood has fallen
         twice in a row, and the best is kept. :func:`~kehu_analysis.clv.regularity` tells what to expect.
-    purchase_covariates, dropout_covariates, equal_effects, ridge, max_iterations, tolerance
+    purchase_covariates, dropout_covariates, concentration_covariates, equal_effects, ridge, max_iterations, tolerance
         See :class:`BetaGeoModel`.
 
     Attributes

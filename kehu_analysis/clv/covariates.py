@@ -21,6 +21,11 @@ _EXAMPLES = 3
 #: Smallest eigenvalue of correlations below which one covariate follows from the others.
 _REDUNDANT = 1e-9
 _INTERCEPT = "Intercept"
+#: Effects that may have one coefficient.
+_SHARING = ("purchase", "dropout")
+
+#: By effect of covariates the positions of the parameters that it moves, and the signs.
+Targets = Mapping[str, tuple[tuple[int, float], ...]]
 
 
 class Covariates:
@@ -127,16 +132,16 @@ def _refuse(summary: pd.DataFrame, columns: list[str], wrong: npt.NDArray[np.boo
 
 
 class CovariateEffects:
-    """All effects of covariates in a model: of purchases on one parameter, of dropout on one or two.
+    """All effects of covariates in a model.
 
     Parameters
     ----------
     targets
-        Name of each effect, with the parameter that it moves and the sign with which; the first is that of purchases.
-    purchase, dropout
-        Covariates of either process; None where it has none.
+        By name of each effect the parameters that it moves, each with the sign with which.
+    given
+        By name of each effect its covariates; None where it has none.
     equal
-        Names of covariates of both whose effects have one coefficient.
+        Names of covariates of both purchases and dropout whose effects have one coefficient.
     summary
         The customers of the fit.
 
@@ -148,28 +153,23 @@ class CovariateEffects:
 
     def __init__(
         self,
-        targets: Mapping[str, tuple[int, float]],
-        purchase: str | Sequence[str] | None,
-        dropout: str | Sequence[str] | None,
+        targets: Targets,
+        given: Mapping[str, str | Sequence[str] | None],
         equal: Sequence[str],
         summary: pd.DataFrame,
     ) -> None:
-        read = {
-            "purchase": Covariates(purchase, summary) if purchase else None,
-            "dropout": Covariates(dropout, summary) if dropout else None,
-        }
-        first = next(iter(targets))
-        self._read = {effect: read["purchase" if effect == first else "dropout"] for effect in targets}
         self._targets = targets
-        shared = [set(one.names) for one in read.values() if one is not None]
-        known = set.intersection(*shared) if len(shared) == len(read) else set()
+        self._read = {effect: Covariates(of, summary) if (of := given[effect]) else None for effect in targets}
+        both = [one for effect in _SHARING if (one := self._read.get(effect)) is not None]
+        known = set.intersection(*(set(one.names) for one in both)) if len(both) == len(_SHARING) else set()
         if foreign := set(equal) - known:
             raise UsageError("equal_effects", names=", ".join(sorted(foreign)), known=", ".join(sorted(known)) or "–")
         self._places: dict[str, npt.NDArray[np.intp]] = {}
         names: list[str] = []
         for effect, covariates in self._read.items():
+            shared = equal if effect in _SHARING else ()
             own = [
-                f"{'equal' if name in equal else effect}_{name}" for name in (covariates.names if covariates else ())
+                f"{'equal' if name in shared else effect}_{name}" for name in (covariates.names if covariates else ())
             ]
             names += [name for name in own if name not in names]
             self._places[effect] = np.array([names.index(name) for name in own], dtype=np.intp)
@@ -200,9 +200,9 @@ class CovariateEffects:
     def effects(self, table: pd.DataFrame) -> tuple[Effect, ...]:
         """Return the effects on the rows of such a table."""
         found = []
-        for effect, (parameter, sign) in self._targets.items():
+        for effect, moved in self._targets.items():
             places = self._places[effect]
             if len(places):
                 values = table[[f"{effect} {place}" for place in range(len(places))]].to_numpy(dtype=float)
-                found.append(Effect(parameter, sign, values, places))
+                found += [Effect(parameter, sign, values, places) for parameter, sign in moved]
         return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import special
 
 from kehu_analysis.clv.base import Sample
+from kehu_analysis.clv.covariates import Targets
 from kehu_analysis.clv.discounted_purchases import discounted_regular_purchases
 from kehu_analysis.clv.geometric_draws import draw_futures, draw_pasts
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
@@ -36,6 +37,17 @@ class GeometricDropoutModel(PurchaseModel):
     BG/NBD, MBG/NBD and their regular forms are this model with two switches: the number k of stages to a purchase, and
     whether a customer may leave right after the first purchase.
 
+    Parameters
+    ----------
+    concentration_covariates
+        Static covariates of how alike the chances to leave of customers are: a coefficient c multiplies both a and b
+        by exp(c) for each unit of its covariate, which leaves the odds a / b as they are.
+    purchase_covariates, dropout_covariates, equal_effects, ridge
+        See :class:`~kehu_analysis.clv.purchases.PurchaseModel`. Covariates of dropout multiply a, and with it the
+        odds of leaving.
+    max_iterations, tolerance
+        See :class:`~kehu_analysis.clv.base.MaximumLikelihoodModel`.
+
     Notes
     -----
     While alive a customer passes stages at a rate of their own, Gamma(r, alpha) over customers, and buys at every k-th:
@@ -55,9 +67,35 @@ class GeometricDropoutModel(PurchaseModel):
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
     _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 0)
-    _targets: ClassVar[Mapping[str, tuple[int, float]]] = {"purchase": (1, -1.0), "dropout": (2, 1.0)}
+    #: Where a and b are multiplied alike the odds of leaving stay, and customers differ less in them.
+    _targets: ClassVar[Targets] = {
+        "purchase": ((1, -1.0),),
+        "dropout": ((2, 1.0),),
+        "concentration": ((2, 1.0), (3, 1.0)),
+    }
     #: 1 where the customer may leave right after the first purchase, 0 where only after a repeat purchase.
     _leaves_at_once: ClassVar[int]
+
+    def __init__(
+        self,
+        *,
+        purchase_covariates: str | Sequence[str] | None = None,
+        dropout_covariates: str | Sequence[str] | None = None,
+        concentration_covariates: str | Sequence[str] | None = None,
+        equal_effects: Sequence[str] = (),
+        ridge: float = 0.0,
+        max_iterations: int = 200,
+        tolerance: float = 1e-4,
+    ) -> None:
+        super().__init__(
+            purchase_covariates=purchase_covariates,
+            dropout_covariates=dropout_covariates,
+            equal_effects=equal_effects,
+            ridge=ridge,
+            max_iterations=max_iterations,
+            tolerance=tolerance,
+        )
+        self.concentration_covariates = concentration_covariates
 
     @abstractmethod
     def _stages(self) -> int:

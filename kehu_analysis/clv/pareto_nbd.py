@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import special
 
 from kehu_analysis.clv.base import Sample
+from kehu_analysis.clv.covariates import Targets
 from kehu_analysis.clv.exponential_dropout import (
     discounted_lifetime,
     left_before,
@@ -73,7 +74,7 @@ class ParetoNBDModel(PurchaseModel):
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
     _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
-    _targets: ClassVar[Mapping[str, tuple[int, float]]] = {"purchase": (1, -1.0), "dropout": (3, -1.0)}
+    _targets: ClassVar[Targets] = {"purchase": ((1, -1.0),), "dropout": ((3, -1.0),)}
 
     def _start(self, sample: Sample) -> FloatArray:
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from kehu_analysis.clv.base import FirstGuess, Sample, compressed
 from kehu_analysis.clv.checks import check_table
-from kehu_analysis.clv.covariates import CovariateEffects
+from kehu_analysis.clv.covariates import CovariateEffects, Targets
 from kehu_analysis.clv.effects import Effect
 from kehu_analysis.clv.histories import DrawnPurchases, History
 from kehu_analysis.clv.maximise import FloatArray, maximise
@@ -55,12 +55,12 @@ class PurchaseModel(PurchasePredictions):
         By name of a coefficient the processes and covariates that it moves, such as ``("purchase", "km")``.
     """
 
-    #: Effects that covariates can have, with the parameter moved and the sign; the first is that of purchases.
-    _targets: ClassVar[Mapping[str, tuple[int, float]]] = {}
+    #: Effects that covariates can have; those of ``purchase`` are given as ``purchase_covariates``, and so on.
+    _targets: ClassVar[Targets] = {}
     #: Columns of the summary that the likelihood reads.
     _columns: ClassVar[tuple[str, ...]] = ("frequency", "recency", "T")
     #: Until a fit reads some, as where parameters are set from a publication, there are none.
-    _covariates: CovariateEffects = CovariateEffects({"purchase": (0, 1.0)}, None, None, (), pd.DataFrame())
+    _covariates: CovariateEffects = CovariateEffects({}, {}, (), pd.DataFrame())
 
     def __init__(
         self,
@@ -103,9 +103,8 @@ class PurchaseModel(PurchasePredictions):
         check_table(summary)
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
             raise UsageError("bad_ridge", ridge=self.ridge)
-        self._covariates = CovariateEffects(
-            self._targets, self.purchase_covariates, self.dropout_covariates, self.equal_effects, summary
-        )
+        given = {effect: getattr(self, f"{effect}_covariates") for effect in self._targets}
+        self._covariates = CovariateEffects(self._targets, given, self.equal_effects, summary)
         super().fit(summary)
         self.coefficients_ = self._covariates.moved()
         return self

@@ -147,14 +147,19 @@ def test_a_ridge_is_finite_and_not_negative(data, ridge):
 
 
 def test_what_coefficients_move(data):
-    targets = {"purchase": (1, -1.0), "dropout": (2, 1.0)}
-    effects = CovariateEffects(targets, ["km", "web"], "web + km", ["web"], data)
+    targets = {"purchase": ((1, -1.0),), "dropout": ((2, 1.0),), "concentration": ((2, 1.0), (3, 1.0))}
+    given = {"purchase": ["km", "web"], "dropout": "web + km", "concentration": ["web"]}
+    effects = CovariateEffects(targets, given, ["web"], data)
     assert effects.columns == ("km", "web")
     assert effects.moved() == {
         "purchase_km": {("purchase", "km")},
         "equal_web": {("purchase", "web"), ("dropout", "web")},
         "dropout_km": {("dropout", "km")},
+        "concentration_web": {("concentration", "web")},
     }
+    moved = [(effect.parameter, effect.sign, effect.places.tolist()) for effect in effects.effects(effects.table(data))]
+    # The coefficients of dropout come in its own order: web, which is shared, then km.
+    assert moved == [(1, -1.0, [0, 1]), (2, 1.0, [1, 2]), (2, 1.0, [3]), (3, 1.0, [3])]
 
 
 def test_several_sets_of_parameters_are_spread_one_by_one():
@@ -178,7 +183,14 @@ def test_several_sets_of_parameters_are_spread_one_by_one():
 
 @pytest.mark.parametrize("equal", [(), ("km",)])
 @pytest.mark.parametrize("ridge", [0.0, 2.0])
-@pytest.mark.parametrize("model", [*MODELS, lambda **given: BetaGeoCNBDModel(k=2, **given)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *MODELS,
+        lambda **given: BetaGeoCNBDModel(k=2, **given),
+        lambda **given: BetaGeoModel(concentration_covariates=["km"], **given),
+    ],
+)
 def test_the_gradient_is_that_of_finite_differences(data, model, equal, ridge):
     made = model(**BOTH, equal_effects=equal, ridge=ridge).fit(data)
     sample = made._sample(data)
@@ -241,6 +253,39 @@ def test_a_model_of_regular_buyers_takes_covariates(data):
     assert BetaGeoCNBDModel(k=2, **BOTH).fit(drawn).k_ == 2
 
 
+@pytest.mark.parametrize("model", [BetaGeoModel, ModifiedBetaGeoModel])
+def test_covariates_of_how_alike_customers_are_let_a_and_b_move_apart(model):
+    rng = np.random.default_rng(5)
+    web = rng.integers(0, 2, 3000).astype(float)
+    truth = model()
+    halves = []
+    for value, (a, b) in ((0.0, (0.8, 2.4)), (1.0, (4.0, 12.0))):
+        truth.params_ = pd.Series([1.5, 4.0, a, b], index=["r", "alpha", "a", "b"])
+        drawn = truth.simulate_customers(rng.integers(20, 60, int((web == value).sum())).astype(float), rng=rng)
+        halves.append(drawn.assign(web=value))
+    pooled = pd.concat(halves, ignore_index=True)
+    done = model(dropout_covariates=["web"], concentration_covariates=["web"]).fit(pooled)
+    table = parameter_table(done, 0.999).set_index("parameter")
+    assert table.loc["dropout_web", "low"] < 0 < table.loc["dropout_web", "high"]
+    assert 0 < table.loc["concentration_web", "low"] < np.log(5) < table.loc["concentration_web", "high"]
+
+    # The model with a and b of each group of its own, fitted by scipy's simplex.
+    def apart(at):
+        parts = [Objective(model(), model()._sample(half)) for half in halves]
+        measures = [np.log(part.sample.measure) for part in parts]
+        places = ([0, 1, 2, 3], [0, 1, 4, 5])
+        shifted = [at[place] - np.array([0, measure, 0, 0]) for place, measure in zip(places, measures, strict=True)]
+        return -sum(part(own)[0] + part.sample.log_jacobian for part, own in zip(parts, shifted, strict=True))
+
+    r, alpha, a, b, dropout, concentration = done.params_
+    top = np.log([r, alpha, a, b, a * np.exp(dropout + concentration), b * np.exp(concentration)])
+    assert -apart(top) == pytest.approx(done.log_likelihood_, abs=1e-6)
+    best = optimize.minimize(apart, top + 0.01, method="Nelder-Mead", options={"maxiter": 300})
+    assert -best.fun <= done.log_likelihood_ + 1e-6
+    test = likelihood_ratio_test(model(dropout_covariates=["web"]).fit(pooled), done)
+    assert (test.degrees_of_freedom, test.p_value < 0.001) == (1, True)
+
+
 # --- ridge ----------------
 
 
@@ -287,9 +332,10 @@ def test_predictions_use_each_customers_own_values(data, fitted, model):
         alone = model()
         values = {"km": row["km"], "web": row["web"]}
         alone.params_ = done.params_[:4].copy()
-        for effect, (parameter, sign) in model._targets.items():
-            shift = sum(done.params_[f"{effect}_{name}"] * value for name, value in values.items())
-            alone.params_.iloc[parameter] *= np.exp(sign * shift)
+        for effect, moved in model._targets.items():
+            shift = sum(done.params_.get(f"{effect}_{name}", 0.0) * value for name, value in values.items())
+            for parameter, sign in moved:
+                alone.params_.iloc[parameter] *= np.exp(sign * shift)
         one = few.loc[[place]]
         expected = {
             "purchases": alone.expected_purchases(one, 13.0),

@@ -60,6 +60,22 @@ def without(apparel: pd.DataFrame) -> ParetoNBDModel:
     return ParetoNBDModel().fit(apparel)
 
 
+def beta_geo_log_likelihood(summary: pd.DataFrame, leaves_at_once: int, found: pd.Series) -> float:
+    """Return that of BG/NBD or MBG/NBD as printed, with alpha, a and b of each customer."""
+    x, t_x, T = (summary[name].to_numpy(float) for name in ("frequency", "recency", "T"))
+    z = {
+        effect: sum(found.get(f"{effect}_{name}", 0.0) * summary[name].to_numpy(float) for name in BOTH)
+        for effect in ("purchase", "dropout", "concentration")
+    }
+    r, alpha = found["r"], found["alpha"] * np.exp(-z["purchase"])
+    a, b = found["a"] * np.exp(z["dropout"] + z["concentration"]), found["b"] * np.exp(z["concentration"])
+    n = x + leaves_at_once
+    alive = special.betaln(a, b + n) - (r + x) * np.log(alpha + T)
+    gone = np.where(n > 0, special.betaln(a + 1, b + np.maximum(n, 1) - 1) - (r + x) * np.log(alpha + t_x), -np.inf)
+    past = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha) - special.betaln(a, b)
+    return float(np.sum(past + np.logaddexp(alive, gone)))
+
+
 @pytest.fixture(scope="module")
 def with_both(apparel: pd.DataFrame) -> ParetoNBDModel:
     return ParetoNBDModel(purchase_covariates=BOTH, dropout_covariates=BOTH).fit(apparel)
@@ -113,6 +129,24 @@ def test_beta_geo_and_gamma_gamma_of_apparel(apparel: pd.DataFrame):
     # CLVTools: bgnbd(clv.apparel), gg(clv.apparel), logLik()
     assert BetaGeoModel().fit(apparel).log_likelihood_ == pytest.approx(-5857.019749, abs=1e-5)
     assert GammaGammaModel().fit(apparel).log_likelihood_ == pytest.approx(-1670.663044, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "leaves_at_once", "form", "log_likelihood"),
+    [
+        # By scipy's simplex from four starts, with a and b of each customer as the peers move them: CLVTools both
+        # alike, pymc-marketing apart.
+        (BetaGeoModel, 0, {"concentration_covariates": BOTH}, -5839.8620),
+        (BetaGeoModel, 0, {"dropout_covariates": BOTH, "concentration_covariates": BOTH}, -5837.4348),
+        (ModifiedBetaGeoModel, 1, {"concentration_covariates": BOTH}, -5824.8119),
+        (ModifiedBetaGeoModel, 1, {"dropout_covariates": BOTH, "concentration_covariates": BOTH}, -5819.7125),
+    ],
+)
+def test_covariates_reach_what_peers_do(apparel: pd.DataFrame, model, leaves_at_once, form, log_likelihood: float):
+    fitted = model(purchase_covariates=BOTH, **form).fit(apparel)
+    assert fitted.log_likelihood_ >= log_likelihood - 1e-6 * abs(log_likelihood)
+    by_hand = beta_geo_log_likelihood(apparel, leaves_at_once, fitted.params_)
+    assert fitted.log_likelihood_ == pytest.approx(by_hand, rel=1e-9)
 
 
 def test_beta_geo_beta_binom_of_the_donations(logs: Path):

@@ -17,6 +17,7 @@ from kehu_analysis.clv.held_out import weekly_tracking
 from kehu_analysis.clv.inference import likelihood_ratio_test, parameter_table
 from kehu_analysis.clv.interpurchase_times import regularity
 from kehu_analysis.clv.margins import with_margins
+from kehu_analysis.clv.nbd import NBDModel
 from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.reservations import model_reservations
 from kehu_analysis.clv.shifted_beta_geo import ShiftedBetaGeoModel
@@ -30,6 +31,7 @@ __all__ = [
     "GammaGammaModel",
     "ModifiedBetaGeoCNBDModel",
     "ModifiedBetaGeoModel",
+    "NBDModel",
     "ParetoNBDModel",
     "ShiftedBetaGeoModel",
     "alive_history",

@@ -11,6 +11,7 @@ from kehu_analysis.clv.beta_geo import (
     ModifiedBetaGeoCNBDModel,
     ModifiedBetaGeoModel,
 )
+from kehu_analysis.clv.nbd import NBDModel
 from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.predictions import PurchasePredictions
 from kehu_analysis.clv.purchases import PurchaseModel
@@ -23,7 +24,10 @@ _KINDS: dict[str, type[PurchaseModel]] = {
     "pareto_nbd": ParetoNBDModel,
     "bg_cnbd_k": BetaGeoCNBDModel,
     "mbg_cnbd_k": ModifiedBetaGeoCNBDModel,
+    "nbd": NBDModel,
 }
+#: A yardstick, which nobody would want to be told by who is still a customer.
+_NO_CANDIDATES = ("nbd",)
 
 
 def candidate_models() -> dict[str, PurchaseModel]:
@@ -34,7 +38,7 @@ def candidate_models() -> dict[str, PurchaseModel]:
     >>> list(candidate_models())
     ['bg_nbd', 'mbg_nbd', 'pareto_nbd', 'bg_cnbd_k', 'mbg_cnbd_k']
     """
-    return {code: kind() for code, kind in _KINDS.items()}
+    return {code: kind() for code, kind in _KINDS.items() if code not in _NO_CANDIDATES}
 
 
 def model_code(model: PurchasePredictions) -> str:

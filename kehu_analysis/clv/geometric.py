@@ -25,7 +25,7 @@ from kehu_analysis.clv.regular_purchases import (
     phases,
     probability_of_regular_purchases,
 )
-from kehu_analysis.clv.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, running_sum
+from kehu_analysis.clv.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, rising, running_sum
 
 #: Telling fewer rows apart takes longer than it saves.
 _FEW_ROWS = 5000
@@ -125,7 +125,7 @@ class GeometricDropoutModel(PurchaseModel):
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
         k, d = self._stages(), self._leaves_at_once
         log_now, log_last = np.log1p(T / alpha), np.log1p(t_x / alpha)
-        rate, rate_by_r = _log_ratio_of_rates(r, k * x)
+        rate, rate_by_r = rising(r, k * x)
         stayed, stayed_by_a, stayed_by_b = _log_chance_stayed(a, b, x + d)
         shape = r + k * x
         log_leaves, after_last = _log_odds_of_leaving(a, b, x, d)
@@ -230,16 +230,6 @@ def _log_odds_of_leaving(a: FloatArray, b: FloatArray, x: FloatArray, d: int) ->
         log_leaves = np.log(a / after_last)
     place = x.astype(np.intp) if shared else slice(None)
     return log_leaves[place], after_last[place]
-
-
-def _log_ratio_of_rates(r: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the logarithm of Gamma(r + n) / Gamma(r), and its derivative."""
-    if np.ndim(r) or n.max() > MOST_SUMMED:
-        return log_rising(r, n), log_rising_slope(r, n)
-    # At whole n this is a product; its running sums keep every digit, however large r.
-    place = n.astype(np.intp)
-    each = r + np.arange(place.max())
-    return running_sum(np.log(each))[place], running_sum(1 / each)[place]
 
 
 def _log_chance_stayed(a: FloatArray, b: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

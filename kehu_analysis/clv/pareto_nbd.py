@@ -21,7 +21,7 @@ from kehu_analysis.clv.exponential_dropout import (
 )
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import DrawnPurchases, History, PurchaseModel
-from kehu_analysis.clv.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, running_sum
+from kehu_analysis.clv.rising_factorials import rising
 
 #: Nobody's end comes later than exp(500) times the scale.
 _LATEST = 500.0
@@ -84,10 +84,10 @@ class ParetoNBDModel(PurchaseModel):
         r, alpha, s, beta = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
         shape = r + x
-        rising, by_r = _rising(r, x)
+        log_rate, by_r = rising(r, x)
         left = left_before(x, t_x, T, r, alpha, s, beta)
         log_a, log_b = np.log1p(T / alpha), np.log1p(T / beta)
-        each = rising - x * np.log(alpha) - shape * log_a - s * log_b + np.logaddexp(0, left.log_odds)
+        each = log_rate - x * np.log(alpha) - shape * log_a - s * log_b + np.logaddexp(0, left.log_odds)
         derivatives = special.expit(left.log_odds) * left.derivatives
         derivatives[0] += by_r - log_a
         derivatives[1] += (shape * (T / (alpha + T)) - x) / alpha
@@ -161,11 +161,3 @@ class ParetoNBDModel(PurchaseModel):
         # The last of x times that are uniform.
         last = active * rng.random(len(T)) ** (1 / np.maximum(x, 1))
         return pd.DataFrame({"frequency": x, "recency": np.where(x > 0, last, 0.0), "T": T})
-
-
-def _rising(r: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # With its derivative by r. Where one r stands for all, running sums take a tenth of the time.
-    if np.ndim(r) > 0 or x.max() > MOST_SUMMED:
-        return log_rising(r, x), log_rising_slope(r, x)
-    steps, place = r + np.arange(x.max()), x.astype(np.intp)
-    return running_sum(np.log(steps))[place], running_sum(1 / steps)[place]

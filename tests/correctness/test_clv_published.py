@@ -12,6 +12,7 @@ from kehu_analysis.clv import (
     GammaGammaModel,
     ModifiedBetaGeoCNBDModel,
     ModifiedBetaGeoModel,
+    NBDModel,
     regularity,
 )
 from kehu_analysis.summaries import btyd_summary
@@ -213,6 +214,26 @@ def test_regular_models_choose_chance(log, model, log_likelihood):
     fitted = model().fit(cbs)
     assert fitted.k_ == 1
     assert fitted.log_likelihood_ == pytest.approx(log_likelihood, abs=1e-5)
+
+
+def test_nbd_of_the_sample(sample):
+    # BTYDplus: nbd.EstimateParameters(cal.cbs), nbd.cbs.LL(params, cal.cbs); printed .38476588 12.07201373.
+    model = NBDModel().fit(sample)
+    assert model.log_likelihood_ == pytest.approx(-9763.657615, abs=1e-5)
+    assert model.params_.to_dict() == pytest.approx({"r": 0.38476588, "alpha": 12.07201373}, rel=1e-5)
+    # BG/NBD in which nobody leaves is the same model.
+    still = BetaGeoModel()
+    still.params_ = pd.Series([*model.params_, 1e-60, 1.0], index=["r", "alpha", "a", "b"])
+    assert still.log_likelihood(sample) == pytest.approx(model.log_likelihood_, abs=1e-6)
+    customers, t = sample.head(50), 39.0
+    for name in ("expected_purchases", "expected_probability_alive", "expected_probability_no_purchase"):
+        given = getattr(model, name)(customers, t), getattr(still, name)(customers, t)
+        np.testing.assert_allclose(*given, rtol=1e-8)
+    for n in (0, 1, 5):
+        given = (one.expected_probability_of_purchases(customers, t, n) for one in (model, still))
+        np.testing.assert_allclose(*given, rtol=1e-7)
+    given = (one.discounted_expected_residual_transactions(customers, 0.002) for one in (model, still))
+    np.testing.assert_allclose(*given, rtol=1e-6)
 
 
 def test_regularity_of_the_sample(log):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from kehu_analysis.clv import BetaGeoCNBDModel, BetaGeoModel, GammaGammaModel, ModifiedBetaGeoCNBDModel
+from kehu_analysis.clv import BetaGeoCNBDModel, BetaGeoModel, GammaGammaModel, ModifiedBetaGeoCNBDModel, NBDModel
 from kehu_analysis.clv.checks import checked_summary
 
 positive = st.floats(-3, 3).map(lambda power: float(np.exp(power)))
@@ -112,6 +112,27 @@ def test_simulated_futures_are_counts(model, summary, t, seed):
 def test_simulated_customers_are_a_sound_summary(model, ages, seed):
     drawn = model.simulate_customers(ages, rng=seed)
     checked_summary(drawn, ["frequency", "recency", "T", "sum_log_interval"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(customers(), over_orders, over_orders, lengths, st.integers(0, 2000), st.integers(0, 99))
+def test_nbd(summary, r, alpha, t, n, seed):
+    model = NBDModel()
+    model.params_ = pd.Series({"r": r, "alpha": alpha})
+    assert (model.expected_probability_alive(summary, t) == 1).all()
+    purchases = model.expected_purchases(summary, t)
+    some = model.expected_probability_of_purchases(summary, t, n)
+    assert some.between(0, 1).all()
+    assert (n * some <= purchases * (1 + 1e-9)).all()
+    assert (1 - model.expected_probability_no_purchase(summary, t) <= purchases * (1 + 1e-9) + 1e-12).all()
+    residual = model.discounted_expected_residual_transactions(summary, 1 / t)
+    np.testing.assert_allclose(residual, purchases, rtol=1e-12)
+    assert 0 <= model.expected_purchases_new_customer(t)
+    assert model.simulate_future(summary, [t, t / 3], rng=seed, draws=4).min() >= 0
+    checked_summary(model.simulate_customers(summary["T"], rng=seed), ["frequency", "recency", "T"])
+    repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})
+    each = model._log_likelihoods(list(model.params_), model._sample(pd.concat([summary, repeat], ignore_index=True)))
+    assert all(np.isfinite(values).all() for values in each)
 
 
 @settings(max_examples=60, deadline=None)

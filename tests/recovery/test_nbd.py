@@ -1,0 +1,45 @@
+"""NBD: parameters, and what the customers then really bought."""
+
+import numpy as np
+import pandas as pd
+
+from kehu_analysis.clv import NBDModel
+from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles
+from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+
+TRUTH = {"r": 0.8, "alpha": 8.0}
+N_CUSTOMERS = 300
+HORIZON = 26.0
+N_DRAWS = 100
+
+
+def test_the_truth_is_found_again():
+    assert_recovered(run(ROW))
+
+
+def world(rng: np.random.Generator) -> list[Estimate]:
+    T = rng.uniform(26, 78, N_CUSTOMERS)
+    rate = rng.gamma(TRUTH["r"], 1 / TRUTH["alpha"], N_CUSTOMERS)
+    clock, x, t_x = np.zeros((3, N_CUSTOMERS))
+    future = 0
+    buying = np.arange(N_CUSTOMERS)
+    while len(buying):
+        clock[buying] += rng.exponential(1 / rate[buying])
+        buying = buying[clock[buying] <= T[buying] + HORIZON]
+        past = buying[clock[buying] <= T[buying]]
+        x[past] += 1
+        t_x[past] = clock[past]
+        future += len(buying) - len(past)
+    summary = pd.DataFrame({"frequency": x, "recency": t_x, "T": T})
+    model = NBDModel().fit(summary)
+    facts = parameter_facts("model", model, LEVEL)
+    estimates = [
+        lognormal(name, facts[f"model_{name}_low"].value, facts[f"model_{name}_high"].value, value)
+        for name, value in TRUTH.items()
+    ]
+    drawn = predictive_draws(summary, [HORIZON], model, interval=LEVEL, draws=N_DRAWS, rng=rng)
+    low, high = quantiles(drawn.purchases[:, 0], LEVEL)
+    return [*estimates, Estimate("actual purchases", future, float(low), float(high))]
+
+
+ROW = Row("nbd", world)

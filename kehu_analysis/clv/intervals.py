@@ -18,6 +18,7 @@ from kehu_analysis.finding import Fact
 #: Draws times customers held at once.
 _CELLS = 250_000
 _DIFFERENCE = 1e-3
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -100,18 +101,21 @@ def predictive_draws(
 def order_statistics(futures: FloatArray, interval: float) -> tuple[FloatArray, FloatArray]:
     """Return low and high over draws (last axis), so that bounds of counts are counts; ``futures`` are rearranged.
 
-    Of 99 draws the 5th and the 95th hold a new one with probability 0.9: 90 of the 100 gaps lie between them.
+    Of 99 draws the 5th and the 95th hold a new one with probability 0.9: 90 of the 100 gaps lie between them. Where
+    no two draws hold it exactly, the next ones outside are taken.
     """
     draws = futures.shape[-1]
-    low = max(int(np.ceil(draws * (1 - interval) / 2)) - 1, 0)
-    high = min(int(np.ceil(draws * (1 + interval) / 2)) - 1, draws - 1)
+    ranks = (draws + 1) * (1 - interval) / 2, (draws + 1) * (1 + interval) / 2
+    low = max(int(np.floor(ranks[0] + _ROUNDING)) - 1, 0)
+    high = min(int(np.ceil(ranks[1] - _ROUNDING)) - 1, draws - 1)
     futures.partition((low, high), axis=-1)
     return futures[..., low], futures[..., high]
 
 
 def quantiles(totals: FloatArray, interval: float) -> tuple[FloatArray, FloatArray]:
-    """Return the low and high quantile over draws (first axis)."""
-    low, high = np.quantile(totals, [(1 - interval) / 2, (1 + interval) / 2], axis=0)
+    """Return low and high over draws (first axis), between which a new one lies with probability ``interval``."""
+    # numpy's usual quantiles are those of the draws at hand: of 99 they would hold a new one with probability 0.882.
+    low, high = np.quantile(totals, [(1 - interval) / 2, (1 + interval) / 2], axis=0, method="weibull")
     return low, high
 
 

@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, bootstrap_parameters
 from kehu_analysis.clv.bootstrap import maximise
-from kehu_analysis.clv.intervals import order_statistics
+from kehu_analysis.clv.intervals import order_statistics, quantiles
 from kehu_analysis.errors import ConvergenceError
 
 
@@ -78,3 +78,8 @@ def test_order_statistics_hold_a_new_draw_as_often_as_said():
         low, high = order_statistics(rng.random((20_000, draws)), 0.9)
         # Of uniform draws the share between the two is what lies between them.
         assert (high - low).mean() == pytest.approx(0.9, abs=0.003)
+        low, high = quantiles(rng.random((draws, 20_000)), 0.9)
+        assert (high - low).mean() == pytest.approx(0.9, abs=0.003)
+    # Where no two draws hold it exactly it is rather more.
+    low, high = order_statistics(rng.random((20_000, 100)), 0.9)
+    assert 0.9 < (high - low).mean() < 0.92

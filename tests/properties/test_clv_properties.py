@@ -127,7 +127,7 @@ def test_nbd(summary, r, alpha, t, n, seed):
     assert (1 - model.expected_probability_no_purchase(summary, t) <= purchases * (1 + 1e-9) + 1e-12).all()
     residual = model.discounted_expected_residual_transactions(summary, 1 / t)
     np.testing.assert_allclose(residual, purchases, rtol=1e-12)
-    assert 0 <= model.expected_purchases_new_customer(t)
+    assert model.expected_purchases_new_customer(t) >= 0
     assert model.simulate_future(summary, [t, t / 3], rng=seed, draws=4).min() >= 0
     checked_summary(model.simulate_customers(summary["T"], rng=seed), ["frequency", "recency", "T"])
     repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})

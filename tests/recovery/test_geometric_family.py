@@ -1,9 +1,9 @@
-"""MBG/NBD and MBG/CNBD-2: parameters, and what the customers then really bought."""
+"""MBG/NBD, MBG/CNBD-2 and BG/CNBD-2: parameters, and what the customers then really bought."""
 
 import numpy as np
 import pandas as pd
 
-from kehu_analysis.clv import ModifiedBetaGeoCNBDModel
+from kehu_analysis.clv import BetaGeoCNBDModel, ModifiedBetaGeoCNBDModel
 from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
@@ -19,33 +19,35 @@ def test_the_truth_is_found_again():
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:
-    return [estimate for k in (1, 2) for estimate in one_model(k, rng)]
+    cases = (ModifiedBetaGeoCNBDModel(k=1), ModifiedBetaGeoCNBDModel(k=2), BetaGeoCNBDModel(k=2))
+    return [estimate for model in cases for estimate in one_model(model, rng)]
 
 
-def one_model(k: int, rng: np.random.Generator) -> list[Estimate]:
-    summary, purchases = history_and_future(k, rng)
-    model = ModifiedBetaGeoCNBDModel(k=k).fit(summary)
+def one_model(model: BetaGeoCNBDModel | ModifiedBetaGeoCNBDModel, rng: np.random.Generator) -> list[Estimate]:
+    k, name_of = model.k, f"{type(model).__name__} with k = {model.k}"
+    summary, purchases = history_and_future(k, leaves_at_once=isinstance(model, ModifiedBetaGeoCNBDModel), rng=rng)
+    model.fit(summary)
     facts = parameter_facts("model", model, LEVEL)
     estimates = [
-        lognormal(f"{name} of k = {k}", facts[f"model_{name}_low"].value, facts[f"model_{name}_high"].value, value)
+        lognormal(f"{name} of {name_of}", facts[f"model_{name}_low"].value, facts[f"model_{name}_high"].value, value)
         for name, value in TRUTH.items()
     ]
-    if k == 1:
-        return estimates
     drawn = predictive_draws(summary, [HORIZON], model, interval=LEVEL, draws=N_DRAWS, rng=rng)
     low, high = quantiles(drawn.purchases[:, 0], LEVEL)
-    estimates.append(Estimate(f"actual purchases of k = {k}", purchases, float(low), float(high)))
+    estimates.append(Estimate(f"actual purchases of {name_of}", purchases, float(low), float(high)))
     return estimates
 
 
-def history_and_future(k: int, rng: np.random.Generator) -> tuple[pd.DataFrame, int]:
+def history_and_future(k: int, *, leaves_at_once: bool, rng: np.random.Generator) -> tuple[pd.DataFrame, int]:
     """Tell the models' story purchase by purchase: the summary, and the purchases of the next period."""
     T = rng.uniform(26, 78, N_CUSTOMERS)
     rate = rng.gamma(TRUTH["r"], 1 / TRUTH["alpha"], N_CUSTOMERS)
     leaves = rng.beta(TRUTH["a"], TRUTH["b"], N_CUSTOMERS)
     clock, x, t_x, logs = np.zeros((4, N_CUSTOMERS))
     future = 0
-    buying = np.flatnonzero(rng.random(N_CUSTOMERS) >= leaves)
+    buying = np.arange(N_CUSTOMERS)
+    if leaves_at_once:
+        buying = buying[rng.random(N_CUSTOMERS) >= leaves]
     while len(buying):
         interval = rng.gamma(k, 1 / rate[buying])
         clock[buying] += interval

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -15,9 +14,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from kehu_analysis.clv.checks import check_table
-from kehu_analysis.clv.effects import Effect, spread
-from kehu_analysis.clv.maximise import FloatArray, maximise
-from kehu_analysis.errors import ConvergenceError
+from kehu_analysis.clv.effects import spread
+from kehu_analysis.clv.maximise import FloatArray, Maximum, maximise
+from kehu_analysis.clv.sample import Sample
+from kehu_analysis.errors import ConvergenceError, InsufficientDataError
 
 RandomSource = int | np.random.Generator
 IntArray = npt.NDArray[np.intp]
@@ -26,33 +26,8 @@ IntArray = npt.NDArray[np.intp]
 _WIDE_DEVIATION = 0.3
 _REGION = 0.999
 _ROUNDS = 20
-_MOST_KEYS = 2**62
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a log-likelihood is computed from: unique rows, how often each occurs, and the measure used.
-
-    Attributes
-    ----------
-    columns
-        Arrays of shape (n_unique,), those with a dimension already divided by ``measure``.
-    weight
-        Number of customers of each row, shape (n_unique,).
-    measure
-        Length of time or amount of money, in the caller's unit, that counts as 1 inside the fit. It makes the
-        fit the same whatever the unit.
-    log_jacobian
-        What to add to the log-likelihood to bring it back to the caller's unit.
-    effects
-        What covariates do to parameters, with their values in these rows.
-    """
-
-    columns: dict[str, FloatArray]
-    weight: FloatArray
-    measure: float
-    log_jacobian: float
-    effects: tuple[Effect, ...] = ()
+#: Totals of two fits differ by this share at most where they are sums of the same numbers in another order.
+SAME_TOTALS = 1e-9
 
 
 class FirstGuess(NamedTuple):
@@ -117,6 +92,10 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         """Return where the search begins."""
         return FirstGuess(self._start(sample))
 
+    def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return further parameters to begin with where a search ended at the boundary, at ``parameters``."""
+        return []
+
     @abstractmethod
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n).
@@ -156,13 +135,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         sample = self._sample(summary)
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
-        start = np.zeros(len(names))
-        first = self._first_guess(sample)
-        start[: len(self.parameter_names)] = np.log(first.parameters)
-        curvature = first.curvature if len(names) == len(self.parameter_names) else None
-        top = maximise(
-            objective, start, max_iterations=self.max_iterations, tolerance=self.tolerance, curvature=curvature
-        )
+        top = self._highest(objective, len(names))
         parameters = self._in_unit_of_data(objective.parameters(top.location), sample)
         if not top.converged:
             at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))
@@ -179,9 +152,39 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.log_likelihood_ = top.value + objective.penalty(top.location) + sample.log_jacobian
         self.converged_ = True
         self.n_customers_ = round(float(sample.weight.sum()))
-        sums = [np.sum(values * sample.weight) for values in sample.columns.values()]
-        self.totals_ = np.array([sample.measure, sample.weight.sum(), *sums])
+        self.totals_ = sample.totals()
         return self
+
+    def was_fitted_to(self, summary: pd.DataFrame) -> bool:
+        """Tell whether these are the customers of the fit, as far as sums over all of them tell.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, DataError
+        """
+        check_is_fitted(self, "totals_")
+        try:
+            totals = self._sample(summary).totals()
+        except InsufficientDataError:
+            return False
+        return totals.shape == self.totals_.shape and np.allclose(totals, self.totals_, rtol=SAME_TOTALS, atol=0)
+
+    def _highest(self, objective: Objective, n_places: int) -> Maximum:
+        # From where the model begins; and where that leads to the boundary or nowhere, from its other beginnings too.
+        n_positive = len(self.parameter_names)
+
+        def climb(parameters: FloatArray, curvature: FloatArray | None = None) -> Maximum:
+            start = np.concatenate([np.log(parameters), np.zeros(n_places - n_positive)])
+            return maximise(
+                objective, start, max_iterations=self.max_iterations, tolerance=self.tolerance, curvature=curvature
+            )
+
+        first = self._first_guess(objective.sample)
+        top = climb(first.parameters, first.curvature if n_places == n_positive else None)
+        if top.converged and not top.at_boundary.any():
+            return top
+        others = [climb(start) for start in self._other_starts(objective.parameters(top.location)[:n_positive])]
+        return max([top, *others], key=lambda one: (one.converged, one.value))
 
     def log_likelihood(self, summary: pd.DataFrame) -> float:
         """Log-likelihood of customers under the parameters that the model has, all constants in.
@@ -314,28 +317,3 @@ class Objective:
         """Return what the coefficients cost."""
         coefficients = location[len(self.model.parameter_names) :]
         return self.model._ridge() * float(np.sum(coefficients**2)) / 2
-
-
-def compressed(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the unique rows with their number (or the sum of their weights) as ``weight``, sorted.
-
-    Examples
-    --------
-    >>> compressed(pd.DataFrame({"frequency": [0, 2, 0]}), ["frequency"]).to_dict("list")
-    {'frequency': [0, 2], 'weight': [2.0, 1.0]}
-    """
-    # A whole number a row, in the order of the rows' values: pandas groups by one column in half the time of several.
-    key, n_keys = np.zeros(len(rows), dtype=np.int64), 1
-    for column in columns:
-        place, levels = pd.factorize(rows[column].to_numpy(), sort=True)
-        if n_keys * len(levels) > _MOST_KEYS:
-            key, found = pd.factorize(key, sort=True)
-            n_keys = len(found)
-        key, n_keys = key * len(levels) + place, n_keys * len(levels)
-    place, keys = pd.factorize(key)
-    order = np.argsort(keys)
-    member = np.empty(len(keys), dtype=np.intp)
-    member[place] = np.arange(len(rows))
-    unique = pd.DataFrame({column: rows[column].to_numpy()[member[order]] for column in columns})
-    weight = rows["weight"].to_numpy(dtype=float) if "weight" in rows.columns else None
-    return unique.assign(weight=np.bincount(place, weight, len(keys))[order].astype(float))

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.clv import discrete_dropout
-from kehu_analysis.clv.base import Sample, compressed
 from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.effects import Effect
 from kehu_analysis.clv.histories import DrawnPurchases, History, lengths_of
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.predictions import PurchasePredictions
 from kehu_analysis.clv.rising_factorials import running_sum
+from kehu_analysis.clv.sample import Sample, compressed
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 _COLUMNS = ["frequency", "recency", "T"]

@@ -12,6 +12,7 @@ import pandas as pd
 from kehu_analysis.errors import DataError, UsageError
 
 _EXAMPLES = 3
+_ROUNDING = 1e-9
 
 #: What is wrong, and with which rows, (n,).
 Rule = tuple[str, "npt.NDArray[np.bool_] | pd.Series[bool]"]
@@ -92,10 +93,23 @@ def check_interval(interval: float) -> None:
         raise UsageError("interval", interval=interval)
 
 
-def check_number_of_draws(draws: int) -> None:
-    """Refuse what is no number of futures."""
+def check_number_of_draws(draws: int, interval: float) -> None:
+    """Refuse what is no number of futures, or too few of them for such an interval."""
     if not is_whole(draws) or draws < 1:
         raise UsageError("bad_draws", draws=draws)
+    if draws < fewest_draws(interval):
+        raise UsageError("too_few_draws", draws=draws, interval=interval, fewest=fewest_draws(interval))
+
+
+def fewest_draws(interval: float) -> int:
+    """Return how many draws there must be, that one more lies between two of them with such a probability.
+
+    Examples
+    --------
+    >>> fewest_draws(0.9), fewest_draws(0.99)
+    (19, 199)
+    """
+    return int(np.ceil(2 / (1 - interval) - 1 - _ROUNDING))
 
 
 def as_number(given: object) -> float:

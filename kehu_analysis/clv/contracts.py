@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from kehu_analysis.clv.base import compressed
 from kehu_analysis.clv.checks import faults_in
+from kehu_analysis.clv.sample import compressed
 from kehu_analysis.errors import DataError
 
 

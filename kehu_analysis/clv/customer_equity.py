@@ -91,13 +91,18 @@ class CustomerEquity:
             rng=rng,
         )
         self.bounds = drawn.low, drawn.high
-        if len(purchase_sets) == draws:
+        if len(purchase_sets) > 1:
             with_all = np.column_stack([drawn.totals, drawn.totals.sum(axis=1)])
             self.total_bounds = quantiles(with_all, self._interval)
         else:
             # Given the parameters customers are independent, so that variances add up.
             chance = np.append(drawn.variance, drawn.variance.sum())
-            self.total_bounds = self._around(chance + self._parameter_variance)
+            low, high = self._around(chance + self._parameter_variance)
+            few = np.flatnonzero(drawn.are_drawn)
+            if len(few):
+                moved = self._moved_by_parameters(drawn.totals[:, few], few, rng)
+                low[few], high[few] = quantiles(moved, self._interval)
+            self.total_bounds = low, high
 
     def by_segment(self, names: Sequence[str]) -> pd.DataFrame:
         """Return a row a segment, the most valuable first."""
@@ -120,6 +125,16 @@ class CustomerEquity:
     def _summed(self, values: FloatArray) -> FloatArray:
         sums = np.bincount(self._segment, values)
         return np.append(sums, values.sum())
+
+    def _moved_by_parameters(
+        self, totals: FloatArray, segments: npt.NDArray[np.intp], rng: np.random.Generator
+    ) -> FloatArray:
+        # What parameters leave open, as normal as in the intervals that hold it alone.
+        shift = rng.standard_normal(totals.shape) * np.sqrt(self._parameter_variance[segments])
+        expected = self.totals[segments]
+        positive = self._is_positive[segments] & (expected > 0)
+        factor = np.exp(np.divide(shift, expected, out=np.zeros(shift.shape), where=positive))
+        return np.where(positive, totals * factor, totals + shift)
 
     def _around(self, variance: FloatArray) -> Bounds:
         width = self._z * np.sqrt(variance)

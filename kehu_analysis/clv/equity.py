@@ -13,6 +13,7 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.bootstrap import bootstrap_parameters
+from kehu_analysis.clv.checks import fewest_draws
 from kehu_analysis.clv.customer_equity import CustomerEquity
 from kehu_analysis.clv.discounting import Horizon
 from kehu_analysis.clv.equity_inputs import (
@@ -34,8 +35,9 @@ from kehu_analysis.periods import days_per_unit
 Model = TypeVar("Model", bound=MaximumLikelihoodModel)
 
 _TOP_SHARE = 0.2
-#: Customers times draws up to which parameters vary from draw to draw.
-_CELLS_OF_VARYING_PARAMETERS = 20_000_000
+#: Customers up to whose number parameters vary from draw to draw: beyond, they are known so well that they hardly
+#: matter to any one customer.
+_MOST_WITH_VARYING_PARAMETERS = 40_000
 _MANY_DRAWS, _FEW_DRAWS = 499, 99
 
 
@@ -95,7 +97,7 @@ def customer_lifetime_value(
         Futures drawn of each customer; by default 499, or 99 where there are many customers.
     parameter_draws
         ``normal`` takes the uncertainty of parameters from the normal approximation in their logarithms,
-        ``bootstrap`` from fits to customers drawn anew.
+        ``bootstrap`` from fits to customers drawn anew, where the models were fitted to these customers.
     rng
         Seed or generator.
 
@@ -116,16 +118,18 @@ def customer_lifetime_value(
     InsufficientDataError, ConvergenceError
         A model could not be fitted, or mean spend does not exist.
     UsageError
-        Horizon, units, rate, margin, interval or draws cannot be used, or nothing is discounted on an endless horizon.
+        Horizon, units, rate, margin, interval or draws cannot be used (or too few draws for the interval), nothing is
+        discounted on an endless horizon, or a bootstrap is asked for of models fitted to other customers.
 
     Notes
     -----
     Value is margin share times expected spend times discounted expected purchases,
     :math:`D(H) = \int_0^H e^{-\delta t} dE(t)`, with :math:`\delta` the logarithm of 1 + ``discount_rate`` (Fader,
     Hardie and Lee 2005, "RFM and CLV"; Gupta, Lehmann and Stuart 2004 for customer equity). Parameter intervals are
-    the delta method's, normal for the logarithm of the value. Up to 20 million customers times draws, parameters vary
-    from draw to draw; beyond, each customer's futures are drawn at the fitted parameters, whose uncertainty is
-    negligible there for one customer, and totals have the variance of chance, from the draws, plus that of parameters.
+    the delta method's, normal for the logarithm of the value. Up to 40,000 customers, parameters vary from draw to
+    draw; beyond, each customer's futures are drawn at the fitted parameters, whose uncertainty is negligible there for
+    one customer, and totals have the variance of chance, from the draws, plus that of parameters. Of segments of fewer
+    than 1,000 customers the drawn totals themselves are kept there, and moved by what is open about the parameters.
 
     Examples
     --------
@@ -151,15 +155,20 @@ def customer_lifetime_value(
     models: tuple[MaximumLikelihoodModel, ...] = (purchases, spends)
     names, codes = segments_of(customers, segment)
     generator = np.random.default_rng(rng)
-    n_draws = draws or (_MANY_DRAWS if len(customers) * _MANY_DRAWS <= _CELLS_OF_VARYING_PARAMETERS else _FEW_DRAWS)
-    varies = len(customers) * n_draws <= _CELLS_OF_VARYING_PARAMETERS
+    varies = len(customers) <= _MOST_WITH_VARYING_PARAMETERS
+    n_draws = draws or max(_MANY_DRAWS if varies else _FEW_DRAWS, fewest_draws(interval))
     sets, covariances = [model.params_.to_frame().T for model in models], [model.log_covariance_ for model in models]
     if parameter_draws == "bootstrap":
+        for model in models:
+            if not model.was_fitted_to(customers):
+                raise UsageError("bootstrap_of_others", model=type(model).__name__)
         drawn = [bootstrap_parameters(model, customers, n_draws, generator) for model in models]
         covariances = [_log_covariance(model, of) for model, of in zip(models, drawn, strict=True)]
         sets = drawn if varies else sets
     elif varies:
-        sets = [model.draw_parameters(n_draws, generator, _own(model, customers)) for model in models]
+        # The likelihood that bounds the draws is that of the customers of the fit.
+        own = [customers if model.was_fitted_to(customers) else None for model in models]
+        sets = [model.draw_parameters(n_draws, generator, of) for model, of in zip(models, own, strict=True)]
     valuation = Valuation(customers, purchases, spends, reach)
     equity = CustomerEquity(valuation, share, codes, [one.to_numpy() for one in covariances], interval)
     purchase_sets, spend_sets = (one.to_numpy(dtype=float) for one in sets)
@@ -181,8 +190,8 @@ def customer_lifetime_value(
     }
     # Fixed parameters give totals the variance of the draws, and that of spend exists where px + q > 2 only.
     p, q, _ = spends.params_
-    own = customers["frequency"].where(repeats & (customers["monetary_value"] > 0), 0)
-    if not varies and bool((p * own + q <= 2).any()):
+    bought = customers["frequency"].where(repeats & (customers["monetary_value"] > 0), 0)
+    if not varies and bool((p * bought + q <= 2).any()):
         facts["spend_tail"] = Fact(float(q), "parameter")
     open_parameters = [*purchases.at_boundary_, *spends.at_boundary_]
     if open_parameters:
@@ -256,13 +265,6 @@ def _fitted(model: Model, customers: pd.DataFrame) -> Model:
         return model
     fitted: Model = clone(model)
     return fitted.fit(customers)
-
-
-def _own(model: MaximumLikelihoodModel, customers: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the customers if it is these that the model was fitted to, as far as their number tells."""
-    usable = (customers["frequency"] > 0) & (customers["monetary_value"] > 0)
-    number = int(usable.sum()) if isinstance(model, GammaGammaModel) else len(customers)
-    return customers if number == model.n_customers_ else None
 
 
 def _log_covariance(model: MaximumLikelihoodModel, drawn: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from kehu_analysis.errors import DataError, UsageError
 SMALLEST_SEGMENT = 5
 OTHER_SEGMENTS = "other_segments"
 _COLUMNS = ["frequency", "recency", "T", "monetary_value"]
-_FEWEST_DRAWS = 19
 _EXAMPLES = 3
 
 
@@ -22,9 +21,7 @@ def check_draws(interval: float, draws: int | None, parameter_draws: str) -> Non
     """Refuse an interval, a number of draws or a kind of them that cannot be used."""
     check_interval(interval)
     if draws is not None:
-        check_number_of_draws(draws)
-        if draws < _FEWEST_DRAWS:
-            raise UsageError("too_few_draws", draws=draws, fewest=_FEWEST_DRAWS)
+        check_number_of_draws(draws, interval)
     if parameter_draws not in ("normal", "bootstrap"):
         raise UsageError("bad_parameter_draws", parameter_draws=parameter_draws)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource, Sample, compressed
+from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.checks import checked_summary
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.sample import Sample, compressed
 from kehu_analysis.errors import InsufficientDataError
 
 _COLUMNS = ["frequency", "monetary_value"]
@@ -60,12 +61,10 @@ class GammaGammaModel(MaximumLikelihoodModel):
     def _sample(self, summary: pd.DataFrame) -> Sample:
         rows = checked_summary(summary, _COLUMNS)
         weights = rows["weight"] if "weight" in rows.columns else pd.Series(1.0, index=rows.index)
-        repeats = rows["frequency"] > 0
-        usable = repeats & (rows["monetary_value"] > 0)
+        usable = (rows["frequency"] > 0) & (rows["monetary_value"] > 0)
         n_usable = float(weights[usable].sum())
         if n_usable < 2:
             raise InsufficientDataError("too_few_customers", model=type(self).__name__, n=round(n_usable))
-        self.n_left_out_ = round(float(weights[repeats & ~usable].sum()))
         unique = compressed(rows[usable], _COLUMNS)
         weight = unique["weight"].to_numpy()
         spend = unique["monetary_value"].to_numpy()
@@ -74,6 +73,15 @@ class GammaGammaModel(MaximumLikelihoodModel):
         measure = float(np.exp(log_measure))
         columns = {"x": unique["frequency"].to_numpy(), "m": spend / measure}
         return Sample(columns, weight, measure, -n_usable * log_measure)
+
+    def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
+        """Fit to customers who bought again; see :meth:`MaximumLikelihoodModel.fit`."""
+        super().fit(summary)
+        rows = checked_summary(summary, _COLUMNS)
+        unusable = (rows["frequency"] > 0) & (rows["monetary_value"] <= 0)
+        weight = rows["weight"] if "weight" in rows.columns else pd.Series(1.0, index=rows.index)
+        self.n_left_out_ = round(float(weight[unusable].sum()))
+        return self
 
     def _start(self, sample: Sample) -> FloatArray:
         return np.array([2.0, 3.0, 1.0])

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from kehu_analysis.clv.base import Sample
 from kehu_analysis.clv.covariates import Targets
 from kehu_analysis.clv.discounted_purchases import discounted_regular_purchases
 from kehu_analysis.clv.geometric_draws import draw_futures, draw_pasts
@@ -26,6 +25,7 @@ from kehu_analysis.clv.regular_purchases import (
     probability_of_regular_purchases,
 )
 from kehu_analysis.clv.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, rising, running_sum
+from kehu_analysis.clv.sample import Sample
 
 #: Telling fewer rows apart takes longer than it saves.
 _FEW_ROWS = 5000
@@ -118,6 +118,11 @@ class GeometricDropoutModel(PurchaseModel):
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         # What customers of a shop are often like: a few steps fewer than from even odds.
         return np.array([0.5, 0.25 / max(self._stages() * mean_purchases, 1e-3), 0.7, 2.5])
+
+    def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
+        # The likelihood may have a second maximum where some leave at the first occasion and the others never: there a
+        # and b go to 0 together. A search that ends where nobody leaves is too far from it to find it.
+        return [np.array([*parameters[:2], 1e-3, 4e-3])]
 
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         # All but the factor of S, which the sample adds as a constant.

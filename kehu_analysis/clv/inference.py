@@ -9,13 +9,10 @@ import pandas as pd
 from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
-from kehu_analysis.clv.base import MaximumLikelihoodModel
+from kehu_analysis.clv.base import SAME_TOTALS, MaximumLikelihoodModel
 from kehu_analysis.clv.checks import check_interval
 from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.errors import UsageError
-
-#: Totals of two fits differ by this share at most where they are sums of the same numbers in another order.
-_ROUNDING = 1e-9
 
 
 class LikelihoodRatio(NamedTuple):
@@ -148,7 +145,7 @@ def likelihood_ratio_test(restricted: PurchaseModel, full: PurchaseModel) -> Lik
     )
     if not is_nested:
         raise UsageError("models_not_nested", restricted=_words(restricted), full=_words(full))
-    if not np.allclose(restricted.totals_, full.totals_, rtol=_ROUNDING, atol=0):
+    if not np.allclose(restricted.totals_, full.totals_, rtol=SAME_TOTALS, atol=0):
         raise UsageError("different_customers", restricted=restricted.n_customers_, full=full.n_customers_)
     if restricted.ridge or full.ridge:
         raise UsageError("ridge_in_test", ridge=max(restricted.ridge, full.ridge))

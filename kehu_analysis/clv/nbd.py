@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from kehu_analysis.clv.base import Sample
 from kehu_analysis.clv.covariates import Targets
 from kehu_analysis.clv.histories import DrawnPurchases, History
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.clv.rising_factorials import rising
+from kehu_analysis.clv.sample import Sample
 
 #: numpy's Poisson draws end a little above.
 _MOST_PURCHASES = 1e18

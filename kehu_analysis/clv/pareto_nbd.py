@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from kehu_analysis.clv.base import Sample
 from kehu_analysis.clv.covariates import Targets
 from kehu_analysis.clv.exponential_dropout import (
     discounted_lifetime,
@@ -22,6 +21,7 @@ from kehu_analysis.clv.exponential_dropout import (
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import DrawnPurchases, History, PurchaseModel
 from kehu_analysis.clv.rising_factorials import rising
+from kehu_analysis.clv.sample import Sample
 
 #: Nobody's end comes later than exp(500) times the scale.
 _LATEST = 500.0

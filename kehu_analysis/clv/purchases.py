@@ -9,13 +9,14 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from kehu_analysis.clv.base import FirstGuess, Sample, compressed
+from kehu_analysis.clv.base import FirstGuess
 from kehu_analysis.clv.checks import check_table
 from kehu_analysis.clv.covariates import CovariateEffects, Targets
 from kehu_analysis.clv.effects import Effect
 from kehu_analysis.clv.histories import DrawnPurchases, History
 from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.clv.predictions import PurchasePredictions
+from kehu_analysis.clv.sample import Sample, compressed
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 __all__ = ["DrawnPurchases", "History", "PurchaseModel"]

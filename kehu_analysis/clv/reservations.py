@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.genmod.generalized_linear_model import GLMResults
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
+from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.maximise import FloatArray
-from kehu_analysis.errors import UsageError
+from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.frames import check_columns, check_numbers
 from kehu_analysis.periods import days_per_unit
@@ -25,6 +26,8 @@ SIGNIFICANCE = 0.01
 _LEAST_HISTORY_DAYS = 182
 _MONTHS_OF_SEASON, _MONTHS_OF_TREND, _MONTHS_OF_ARRIVAL = 24, 9, 2
 _LEAST_BUYERS, _LEAST_SPREAD = 30, 1e-6
+#: Powers of frequency in proportion to which spend is looked for, and the number of parameters beside the power.
+_STEEPEST, _OTHERS = 3.0, 3
 _BOUNDS = {
     "season": SEASON_BOUND,
     "acquisition": ACQUISITION_BOUND,
@@ -86,9 +89,11 @@ def model_reservations(
       customers by then, and a trend in t and ln t; errors are Poisson's times a factor.
     - Acquisition: the t test of the slope of ln(new customers a month), with errors of the same kind.
     - Old customers: the binomial test of the first two months' share in all first purchases, against the bound's.
-    - Spend: the t test of :math:`\ln \mathrm{E}(m) = c + \beta \log_2 x` among repeat buyers with White's standard
-      errors. Correlation of logarithms is no such test: the spread of mean spend shrinks with x, so that under
-      Gamma-Gamma itself :math:`\mathrm{E}(\ln m)` rises with it.
+    - Spend: the likelihood-ratio test of Gamma-Gamma against itself with spend in proportion to :math:`x^\beta`, among
+      n repeat buyers, by the F distribution with 1 and n - 4 degrees of freedom, which for many is chi-squared.
+      Correlation of logarithms is no such test: the spread of mean spend shrinks with x, so that under Gamma-Gamma
+      itself :math:`\mathrm{E}(\ln m)` rises with it; and t tests of means are too ready where spend is heavy-tailed
+      and buyers are few.
 
     Examples
     --------
@@ -227,6 +232,18 @@ def _spend(summary: pd.DataFrame) -> _Measured:
     x, m = (buyers[name].to_numpy(dtype=float) for name in ("frequency", "monetary_value"))
     if len(buyers) < _LEAST_BUYERS or np.ptp(x) == 0 or np.ptp(m) == 0:
         return _Measured()
-    family = sm.families.Gamma(sm.families.links.Log())
-    fitted = sm.GLM(m / m.mean(), sm.add_constant(np.log2(x)), family=family).fit(cov_type="HC1", use_t=True)
-    return _Measured(float(np.expm1(fitted.params[1])), float(fitted.pvalues[1]))
+    log_x = np.log2(x)
+
+    def lost(slope: float) -> float:
+        # Log-likelihood of Gamma-Gamma with spend in proportion to a power of x.
+        alike = buyers.assign(monetary_value=m * 2.0 ** (-slope * log_x))
+        return float(slope * np.log(2) * log_x.sum() - GammaGammaModel().fit(alike).log_likelihood_)
+
+    try:
+        found = optimize.minimize_scalar(
+            lost, bounds=(-_STEEPEST, _STEEPEST), method="bounded", options={"xatol": 1e-4}
+        )
+        statistic = max(2 * (lost(0.0) - float(found.fun)), 0.0)
+    except (ConvergenceError, InsufficientDataError):
+        return _Measured()
+    return _Measured(float(2.0**found.x - 1), float(stats.f.sf(statistic, 1, len(buyers) - _OTHERS - 1)))

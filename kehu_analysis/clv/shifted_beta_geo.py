@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.clv import discrete_dropout
-from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource, Sample
+from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.checks import as_number
 from kehu_analysis.clv.contracts import contract_counts
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.rising_factorials import running_sum
+from kehu_analysis.clv.sample import Sample
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 #: numpy's geometric draws need a chance above 0; below this nobody leaves within any horizon.

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.candidates import model_code
-from kehu_analysis.clv.checks import check_interval, checked_summary
+from kehu_analysis.clv.checks import check_interval, check_number_of_draws, checked_summary
 from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles, with_interval
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import PurchaseModel
@@ -93,6 +93,7 @@ def holdout_check(
     if as_of <= calibration_end:
         raise UsageError("bad_holdout_dates", calibration_end=calibration_end, as_of=as_of)
     check_interval(interval)
+    check_number_of_draws(draws, interval)
     length = (as_of - calibration_end).days / days_per_unit(time_unit)
     both = _joined(calibration_summary, summary, length)
     fitted = clone(BetaGeoModel() if model is None else model).fit(both)

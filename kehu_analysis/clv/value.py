@@ -118,7 +118,7 @@ def lifetime_value(
     if not (1 <= len(quarter_days) <= _MOST_QUARTERS and all(days > 0 for days in quarter_days)):
         raise UsageError("bad_quarter_days", quarter_days=list(quarter_days))
     check_interval(interval)
-    check_number_of_draws(draws)
+    check_number_of_draws(draws, interval)
     check_ids(summary)
     if check is not None and check.name != "holdout_check":
         raise UsageError("wrong_finding", wanted="holdout_check", found=check.name)

@@ -18,6 +18,8 @@ from kehu_analysis.clv.valuation import IntArray, Valuation, effects_of
 
 #: Draws times customers held at once, by each thread.
 _CELLS = 250_000
+#: Totals of segments of fewer customers are far from any law that variances would tell.
+_FEW_CUSTOMERS = 1000
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,18 @@ class DrawnValues:
     low, high
         Quantiles by customer, (n,).
     totals
-        By draw and segment, (draws, n_segments), where parameters vary.
+        By draw and segment, (draws, n_segments); with fixed parameters of small segments only.
     variance
         By segment, the sum of the customers' own variances, (n_segments,).
+    are_drawn
+        Of which segments there are totals, (n_segments,).
     """
 
     low: FloatArray
     high: FloatArray
     totals: FloatArray
     variance: FloatArray
+    are_drawn: npt.NDArray[np.bool_]
 
 
 def draw_values(
@@ -78,7 +83,8 @@ def draw_values(
     # Customers with one past stand together, so that a block has few different ones. With one set of parameters those
     # who are alike in all need to be drawn once only: customers are then independent of each other anyway.
     order = np.lexsort((valuation.spent, valuation.place))
-    members = _first_of_alike(valuation, order) if are_fixed else np.arange(n)
+    are_drawn = np.bincount(segment) < _FEW_CUSTOMERS if are_fixed else np.ones(n_segments, dtype=bool)
+    members = _first_of_alike(valuation, order, apart=are_drawn[segment]) if are_fixed else np.arange(n)
     drawn_rows = order[members]
     step = max(1, _CELLS // draws)
     blocks = [slice(first, first + step) for first in range(0, len(drawn_rows), step)]
@@ -86,35 +92,35 @@ def draw_values(
     low, high, variance = np.empty((3, len(drawn_rows)))
     totals = np.zeros((draws, n_segments))
 
-    def drawn(task: tuple[slice, np.random.Generator]) -> FloatArray:
+    def drawn(task: tuple[slice, np.random.Generator]) -> tuple[IntArray, FloatArray]:
         block, generator = task
         rows = drawn_rows[block]
         futures = draw_block(rows, generator)
-        by_segment = np.zeros((draws, n_segments))
-        if not are_fixed:
-            for code in np.unique(segment[rows]):
-                here = segment[rows] == code
-                by_segment[:, code] = np.sum(futures[here] * margin[rows[here], None], axis=0)
+        counted = np.flatnonzero(are_drawn[segment[rows]])
+        counted = counted[np.argsort(segment[rows[counted]], kind="stable")]
+        codes, first = np.unique(segment[rows[counted]], return_index=True)
+        worth = futures[counted] * margin[rows[counted], None]
+        sums = np.add.reduceat(worth, first, axis=0) if len(first) else np.zeros((0, draws))
         variance[block] = futures.var(axis=1, ddof=1)
         low[block], high[block] = order_statistics(futures, interval)
-        return by_segment
+        return codes, sums
 
     with ThreadPoolExecutor(threads or _processors()) as pool:
-        for by_segment in pool.map(drawn, zip(blocks, rng.spawn(len(blocks)), strict=True)):
-            totals += by_segment
+        for codes, sums in pool.map(drawn, zip(blocks, rng.spawn(len(blocks)), strict=True)):
+            totals[:, codes] += sums.T
     place = np.empty(n, dtype=np.intp)
     place[order] = np.repeat(np.arange(len(members)), np.diff(members, append=n))
     ends = margin * low[place], margin * high[place]
     own_variance = np.asarray(np.bincount(segment, margin**2 * variance[place], n_segments), dtype=np.float64)
-    return DrawnValues(np.minimum(*ends), np.maximum(*ends), totals, own_variance)
+    return DrawnValues(np.minimum(*ends), np.maximum(*ends), totals, own_variance, are_drawn)
 
 
-def _first_of_alike(valuation: Valuation, order: IntArray) -> IntArray:
-    """Return where, in order, a customer differs from the one before in past, spend or covariates."""
+def _first_of_alike(valuation: Valuation, order: IntArray, apart: npt.NDArray[np.bool_]) -> IntArray:
+    """Return where, in order, a customer is to be told apart, or differs in past, spend or covariates from the last."""
     differs = np.ones(len(order), dtype=bool)
     columns = (valuation.place[order], valuation.spent[order])
     differs[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    return np.flatnonzero(differs)
+    return np.flatnonzero(differs | apart[order])
 
 
 def _block_drawer(

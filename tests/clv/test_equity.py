@@ -174,7 +174,7 @@ def test_fixed_parameters_and_varying_ones_agree_where_there_are_many_customers(
     summary = customers(3000, seed=8)
     summary["channel"] = np.where(np.arange(3000) % 3 == 0, "shop", "web")
     varying = customer_lifetime_value(summary, segment="channel", horizon=1)
-    monkeypatch.setattr(equity_module, "_CELLS_OF_VARYING_PARAMETERS", 0)
+    monkeypatch.setattr(equity_module, "_MOST_WITH_VARYING_PARAMETERS", 0)
     fixed = customer_lifetime_value(summary, segment="channel", horizon=1)
     assert (varying.parameters["parameters_vary"], fixed.parameters["parameters_vary"]) == (True, False)
     assert "value_interval_kinds_fixed" in fixed.notes
@@ -186,6 +186,44 @@ def test_fixed_parameters_and_varying_ones_agree_where_there_are_many_customers(
     alike = fixed.table.merge(summary[["customer_id", "frequency", "T"]], on="customer_id").query("frequency == 0")
     by_age = alike.groupby("T")["value_high"]
     assert (by_age.min() == by_age.max()).all()
+
+
+def test_small_segments_are_drawn_where_parameters_are_fixed(monkeypatch):
+    summary = customers(3000, seed=8)
+    # Those who bought once and long ago, five by five: most of them will bring nothing.
+    lapsed = summary.index[(summary["frequency"] == 0) & (summary["T"] > summary["T"].median())]
+    summary["group"] = "others"
+    summary.loc[lapsed, "group"] = [f"lapsed {place // 5:03}" for place in range(len(lapsed))]
+    found = {}
+    for most in (40_000, 0):
+        monkeypatch.setattr(equity_module, "_MOST_WITH_VARYING_PARAMETERS", most)
+        segments = customer_lifetime_value(summary, segment="group", horizon=1, draws=499).segments
+        found[most] = segments[segments["segment"].str.startswith("lapsed")].sort_values("segment")
+    varying, fixed = found.values()
+    assert len(fixed) > 20
+    assert fixed["equity_low"].mean() == pytest.approx(varying["equity_low"].mean(), abs=5)
+    assert fixed["equity_high"].mean() == pytest.approx(varying["equity_high"].mean(), rel=0.05)
+    assert (fixed["equity_low"] <= fixed["customer_equity"]).all()
+
+
+def test_models_of_other_customers_are_known_as_such(summary, models):
+    for model in models.values():
+        assert model.was_fitted_to(summary.sample(frac=1, random_state=1))
+        assert not model.was_fitted_to(summary.assign(T=summary["T"] + 1, monetary_value=summary["monetary_value"] * 2))
+        assert not model.was_fitted_to(summary.head(1))
+    later = summary.assign(T=summary["T"] + 26, monetary_value=summary["monetary_value"] * 2)
+    found = customer_lifetime_value(later, **models, draws=99)
+    low, high = (found.facts[f"customer_equity_parameter_{end}"].value for end in ("low", "high"))
+    assert found.facts["customer_equity_low"].value < low < high < found.facts["customer_equity_high"].value
+    with pytest.raises(UsageError) as raised:
+        customer_lifetime_value(later, **models, draws=99, parameter_draws="bootstrap")
+    assert raised.value.code == "bootstrap_of_others"
+
+
+def test_an_interval_needs_draws_beyond_its_ends(summary, models):
+    with pytest.raises(UsageError, match="199"):
+        customer_lifetime_value(summary, **models, interval=0.99, draws=198)
+    assert customer_lifetime_value(summary, **models, interval=0.999).parameters["draws"] == 1999
 
 
 def test_the_number_of_threads_leaves_no_trace(finding, summary, models, monkeypatch):
@@ -329,7 +367,7 @@ def test_a_tiny_discount_on_an_endless_horizon_ends(summary, models):
 
 
 def test_totals_whose_variance_does_not_exist_are_noted(summary, models, monkeypatch):
-    monkeypatch.setattr(equity_module, "_CELLS_OF_VARYING_PARAMETERS", 0)
+    monkeypatch.setattr(equity_module, "_MOST_WITH_VARYING_PARAMETERS", 0)
     for q, is_noted in ((1.8, True), (2.2, False)):
         heavy = clone(models["spend_model"]).fit(summary)
         heavy.params_ = heavy.params_.copy()

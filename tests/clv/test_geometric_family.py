@@ -13,6 +13,7 @@ from kehu_analysis.clv import (
     BetaGeoModel,
     ModifiedBetaGeoCNBDModel,
     ModifiedBetaGeoModel,
+    NBDModel,
     regularity,
 )
 from kehu_analysis.clv.discounted_purchases import discounted_regular_purchases
@@ -118,6 +119,26 @@ def test_likelihood_is_the_integral_over_rates_and_chances(model, k, d, times):
 
     both, twice = log_likelihood(pd.concat([one, other])), log_likelihood(pd.concat([other, other]))
     assert both - twice / 2 == pytest.approx(np.log(expected), abs=1e-8)
+
+
+def test_a_second_maximum_is_found_where_the_first_is_that_nobody_leaves():
+    # A short log in which a sixth leave at their first repeat purchase and the others never.
+    gains = []
+    for seed in (4, 9, 37):
+        rng = np.random.default_rng(seed)
+        n = 400
+        T, rate, gone = rng.uniform(2, 8, n), rng.gamma(0.67, 1 / 5.8, n), rng.random(n) < 0.17
+        x, recency = rng.poisson(rate * T), np.zeros(n)
+        for customer in np.flatnonzero(x):
+            times = np.sort(rng.uniform(0, T[customer], x[customer]))
+            x[customer] = 1 if gone[customer] else x[customer]
+            recency[customer] = times[x[customer] - 1]
+        summary = pd.DataFrame({"frequency": x, "recency": recency, "T": T})
+        done, still = BetaGeoModel().fit(summary), NBDModel().fit(summary)
+        assert set(done.at_boundary_) >= {"a", "b"}
+        assert np.exp(np.log(done.params_["a"]) - np.log(done.params_["b"])) == pytest.approx(0.2, abs=0.19)
+        gains.append(done.log_likelihood_ - still.log_likelihood_)
+    assert min(gains) > 0.05
 
 
 @pytest.mark.parametrize(("model", "k", "d"), FAMILY)

@@ -89,7 +89,7 @@ def test_intervals_lie_around_the_expectations(finding):
 def test_parameter_interval_agrees_with_drawn_parameters():
     # Many customers, so that the logarithm of the total is near enough linear in the parameters' logarithms.
     summary = customers(4000)
-    finding = lifetime_value(summary, as_of=AS_OF, quarter_days=QUARTERS, draws=10)
+    finding = lifetime_value(summary, as_of=AS_OF, quarter_days=QUARTERS, draws=19)
     purchases, spend = BetaGeoModel().fit(summary), GammaGammaModel().fit(summary)
     totals = []
     rates, spends = purchases.draw_parameters(150, 1), spend.draw_parameters(150, 2)

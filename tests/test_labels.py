@@ -25,6 +25,7 @@ from kehu_analysis.clv import (
     holdout_check,
     lifetime_value,
     model_reservations,
+    probability_check,
     weekly_tracking,
 )
 from kehu_analysis.data.doubts import log_doubts as doubts_of
@@ -153,6 +154,7 @@ def findings(tmp_path_factory):
         holdout_check(btyd_summary(dataset, before), summary, calibration_end=before, as_of=as_of, draws=20),
         compare_models(dataset, before, as_of=as_of, truth=summary[["customer_id"]].assign(left_on=None)),
         weekly_tracking(dataset, BetaGeoModel(), before, as_of=as_of),
+        probability_check(dataset, BetaGeoModel(), before, as_of=as_of),
         model_reservations(sales, summary, as_of=as_of, horizon_days=365),
         alive_map(BetaGeoModel(), summary),
         alive_history(dataset, BetaGeoModel(), as_of=as_of),

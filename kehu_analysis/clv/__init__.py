@@ -11,14 +11,15 @@ from kehu_analysis.clv.beta_geo_beta_binom import BetaGeoBetaBinomModel
 from kehu_analysis.clv.bootstrap import bootstrap_parameters
 from kehu_analysis.clv.candidates import candidate_models, chosen_model
 from kehu_analysis.clv.comparison import compare_models
+from kehu_analysis.clv.customer_columns import with_margins, with_segments
 from kehu_analysis.clv.equity import customer_lifetime_value, equity_by_segment
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.held_out import weekly_tracking
 from kehu_analysis.clv.inference import likelihood_ratio_test, parameter_table
 from kehu_analysis.clv.interpurchase_times import regularity
-from kehu_analysis.clv.margins import with_margins
 from kehu_analysis.clv.nbd import NBDModel
 from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.probability_check import probability_check
 from kehu_analysis.clv.reservations import model_reservations
 from kehu_analysis.clv.shifted_beta_geo import ShiftedBetaGeoModel
 from kehu_analysis.clv.validation import holdout_check
@@ -47,7 +48,9 @@ __all__ = [
     "likelihood_ratio_test",
     "model_reservations",
     "parameter_table",
+    "probability_check",
     "regularity",
     "weekly_tracking",
     "with_margins",
+    "with_segments",
 ]

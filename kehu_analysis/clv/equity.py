@@ -14,6 +14,7 @@ from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.bootstrap import bootstrap_parameters
 from kehu_analysis.clv.checks import fewest_draws
+from kehu_analysis.clv.customer_columns import COST_KNOWN, MARGIN
 from kehu_analysis.clv.customer_equity import CustomerEquity
 from kehu_analysis.clv.discounting import Horizon
 from kehu_analysis.clv.equity_inputs import (
@@ -76,7 +77,8 @@ def customer_lifetime_value(
     ----------
     summary
         One row a customer: customer_id, frequency (repeat purchase days), recency and T (ages in ``time_unit``),
-        monetary_value (currency per repeat purchase day), and the columns named by ``margin`` and ``segment``.
+        monetary_value (currency per repeat purchase day), and the columns named by ``margin`` and ``segment``; with
+        those of :func:`~kehu_analysis.clv.with_margins` the finding says of how many customers costs are known.
     purchase_model, spend_model
         Models, fitted to customers in ``time_unit``; those not fitted yet are, to ``summary``. By default BG/NBD and
         Gamma-Gamma.
@@ -187,6 +189,7 @@ def customer_lifetime_value(
         **_concentration(table),
         "n_without_spend": Fact(int((repeats & (customers["monetary_value"] <= 0)).sum()), "customers"),
         "n_negative_margin": Fact(int((share < 0).sum()), "customers"),
+        **_known_costs(customers, margin),
     }
     # Fixed parameters give totals the variance of the draws, and that of spend exists where px + q > 2 only.
     p, q, _ = spends.params_
@@ -312,6 +315,14 @@ def _concentration(table: pd.DataFrame) -> dict[str, Fact]:
     return {"top_share_of_customers": Fact(_TOP_SHARE, "share"), "top_share_of_value": Fact(share, "share")}
 
 
+def _known_costs(customers: pd.DataFrame, margin: float | str | None) -> dict[str, Fact]:
+    known = customers[COST_KNOWN] if margin == MARGIN and COST_KNOWN in customers.columns else pd.Series(dtype=float)
+    return {
+        "n_margin_of_others": Fact(int((known == 0).sum()), "customers"),
+        "n_margin_of_some_lines": Fact(int(((known > 0) & (known < 1)).sum()), "customers"),
+    }
+
+
 def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
     days, known = facts["horizon_days"].value, facts["history_days"].value
     top = facts["top_share_of_value"].value
@@ -324,6 +335,7 @@ def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
         "horizon_beyond_history": isinstance(days, float) and isinstance(known, int) and days > known,
         "left_out_of_spend": bool(facts["n_without_spend"].value),
         "margin_below_zero": bool(facts["n_negative_margin"].value),
+        "margins_partly_known": any(facts[name].value for name in ("n_margin_of_others", "n_margin_of_some_lines")),
         "share_above_all": isinstance(top, float) and top > 1,
         "totals_without_variance": "spend_tail" in facts,
         "parameters_at_boundary": "parameters_at_boundary" in facts,

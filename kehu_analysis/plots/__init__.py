@@ -4,8 +4,10 @@ from kehu_analysis.plots.alive import alive_history, alive_map, expected_purchas
 from kehu_analysis.plots.clv import (
     cumulative_tracking,
     customer_lifetime_value,
+    equity_by_segment,
     holdout_check,
     lifetime_value,
+    probability_check,
     value_concentration,
     weekly_tracking,
 )
@@ -22,6 +24,7 @@ __all__ = [
     "cumulative_tracking",
     "customer_lifetime_value",
     "data_quality",
+    "equity_by_segment",
     "expected_purchases_map",
     "grade_customers",
     "grade_moves",
@@ -29,6 +32,7 @@ __all__ = [
     "lifetime_value",
     "log_doubts",
     "overdue_customers",
+    "probability_check",
     "quarter_sales",
     "retention_curve",
     "rfm_profile",

@@ -141,6 +141,41 @@ def holdout_check(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     return ax
 
 
+def probability_check(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw the shares of customers of whom it was so over the probabilities that they were given.
+
+    Parameters
+    ----------
+    finding
+        A ``probability_check`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = draw_on(ax)
+    right = labels.label("chart.right_on_average", lang)
+    ax.plot([0, 1], [0, 1], color=PALETTE[4], linestyle="--", linewidth=1, label=right)
+    for place, (name, rows) in enumerate(finding.table.groupby("probability_of", sort=False)):
+        share = rows["share_so"]
+        ax.errorbar(
+            rows["expected_share"],
+            share,
+            yerr=[share - rows["share_so_low"], rows["share_so_high"] - share],
+            fmt="os"[place],
+            color=PALETTE[place],
+            elinewidth=2,
+            capsize=5,
+            label=labels.label(f"value.{name}", lang),
+        )
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(-0.02, 1.02)
+    for axis, column in zip((ax.xaxis, ax.yaxis), ("expected_share", "share_so"), strict=True):
+        axis.set_major_formatter(unit_formatter("share", lang))
+        axis.set_label_text(labels.column_label(column, lang))
+    ax.legend(loc="upper left")
+    ax.set_title(finding.title(lang))
+    return ax
+
+
 def weekly_tracking(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
     """Draw expected and actual repeat purchases of each week, and where the data of the fit end.
 
@@ -234,6 +269,44 @@ def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | No
     ax.set_xlabel("\n".join([value, *(labels.render(code, lang, n=n) for code, n in remarks if n)]), linespacing=1.7)
     ax.set_ylabel(labels.column_label("n_customers", lang))
     ax.grid(visible=False, axis="x")
+    ax.set_title(finding.title(lang))
+    return ax
+
+
+def equity_by_segment(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+    """Draw what the customers of each segment are worth, with the prediction interval.
+
+    Parameters
+    ----------
+    finding
+        An ``equity_by_segment`` finding.
+    lang, ax
+        Language, and axes to draw on.
+    """
+    ax = draw_on(ax)
+    table = finding.table
+    value, places = table["customer_equity"], range(len(table))
+    ax.barh(places, value, height=0.6, color=PALETTE[0])
+    ax.errorbar(
+        value,
+        places,
+        xerr=[value - table["equity_low"], table["equity_high"] - value],
+        fmt="none",
+        ecolor=PALETTE[1],
+        elinewidth=2.5,
+        capsize=6,
+        label=labels.render("chart.prediction_interval", lang, **finding.prose(lang)),
+    )
+    for place, (share, end) in enumerate(zip(table["share_of_equity"], table["equity_high"], strict=True)):
+        text = labels.format_value(share, "share", lang)
+        ax.annotate(text, (end, place), xytext=(6, 0), textcoords="offset points", va="center", size="small")
+    ax.set_yticks(places, [labels.format_value(name, "code", lang) for name in table["segment"]])
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.grid(visible=False, axis="y")
+    ax.xaxis.set_major_formatter(unit_formatter("currency", lang))
+    ax.set_xlabel(labels.column_label("customer_equity", lang, currency=finding.currency))
+    ax.legend(loc="lower right")
     ax.set_title(finding.title(lang))
     return ax
 

@@ -245,6 +245,19 @@ def test_margins_of_customers_may_be_below_zero(summary, models):
     assert found.facts["customer_equity"].value == pytest.approx(table["customer_lifetime_value"].sum(), abs=0.01)
 
 
+def test_how_far_costs_are_known_is_told(summary, models):
+    known = np.ones(len(summary))
+    known[:30], known[30:50] = 0.0, 0.5
+    given = summary.assign(margin_share=0.3, cost_known_share=known)
+    found = customer_lifetime_value(given, **models, margin="margin_share", draws=19)
+    assert found.facts["n_margin_of_others"].value == 30
+    assert found.facts["n_margin_of_some_lines"].value == 20
+    for lang in ("zh", "en"):
+        assert any("30" in note and "20" in note for note in found.note_texts(lang))
+    without = customer_lifetime_value(given, **models, margin=0.3, draws=19)
+    assert "margins_partly_known" not in without.notes
+
+
 def test_segments_add_up_and_small_ones_are_not_named(summary, models):
     regions = np.where(np.arange(400) < 4, "north", np.where(np.arange(400) < 150, "east", "west")).astype(object)
     regions[399] = None

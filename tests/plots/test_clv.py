@@ -40,6 +40,47 @@ def value() -> Finding:
     return Finding("lifetime_value", table, facts, currency="CNY")
 
 
+def test_probability_check_draws_shares_over_probabilities():
+    table = pd.DataFrame(
+        {
+            "probability_of": ["buys_again", "buys_again", "still_customer"],
+            "expected_share": [0.05, 0.95, 0.4],
+            "share_so": [0.1, 0.9, 0.5],
+            "share_so_low": [0.06, 0.85, 0.3],
+            "share_so_high": [0.16, 0.93, 0.7],
+        }
+    )
+    for lang, words in (("zh", ["说得准时", "再次购买"]), ("en", ["If right", "Buys again"])):
+        ax = plots.probability_check(Finding("probability_check", table, {}), lang=lang)
+        bought, still = (container for container in ax.containers if hasattr(container, "has_yerr"))
+        np.testing.assert_allclose(bought.lines[0].get_xydata(), [[0.05, 0.1], [0.95, 0.9]])
+        np.testing.assert_allclose(still.lines[0].get_xydata(), [[0.4, 0.5]])
+        ends = [segment[:, 1].tolist() for segment in bought.lines[2][0].get_segments()]
+        np.testing.assert_allclose(ends, [[0.06, 0.16], [0.85, 0.93]])
+        np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0, 0], [1, 1]])
+        assert [text.get_text() for text in ax.get_legend().get_texts()][:2] == words
+
+
+def test_equity_by_segment_draws_values_with_their_intervals():
+    table = pd.DataFrame(
+        {
+            "segment": ["loyal", "East <b>", "other_segments"],
+            "customer_equity": [80_000.0, 15_000.0, 5_000.0],
+            "equity_low": [70_000.0, 9_000.0, 0.0],
+            "equity_high": [95_000.0, 22_000.0, 12_000.0],
+            "share_of_equity": [0.8, 0.15, 0.05],
+        }
+    )
+    ax = plots.equity_by_segment(Finding("equity_by_segment", table, {"interval": Fact(0.9, "share")}, currency="CNY"))
+    assert [bar.get_width() for bar in ax.patches] == [80_000.0, 15_000.0, 5_000.0]
+    (bars,) = [container for container in ax.containers if hasattr(container, "has_yerr")]
+    ends = [segment[:, 0].tolist() for segment in bars.lines[2][0].get_segments()]
+    np.testing.assert_allclose(ends, [[70_000, 95_000], [9_000, 22_000], [0, 12_000]])
+    assert [label.get_text() for label in ax.get_yticklabels()][1:] == ["East <b>", "其他"]
+    assert [text.get_text() for text in ax.texts] == ["80.0%", "15.0%", "5.0%"]
+    assert ax.yaxis_inverted()
+
+
 @pytest.fixture
 def check() -> Finding:
     table = pd.DataFrame(

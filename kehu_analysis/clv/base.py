@@ -13,11 +13,11 @@ from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from kehu_analysis.clv.checks import check_table
+from kehu_analysis.clv.checks import as_number, check_table, generator_of, is_whole
 from kehu_analysis.clv.effects import spread
 from kehu_analysis.clv.maximise import FloatArray, Maximum, maximise
 from kehu_analysis.clv.sample import Sample
-from kehu_analysis.errors import ConvergenceError, InsufficientDataError
+from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
 
 RandomSource = int | np.random.Generator
 IntArray = npt.NDArray[np.intp]
@@ -130,8 +130,12 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             The customers do not carry the model.
         ConvergenceError
             The search did not reach a maximum.
+        UsageError
+            ``max_iterations`` is no whole number, or ``tolerance`` not above 0.
         """
         check_table(summary)
+        if not (is_whole(self.max_iterations) and as_number(self.tolerance) > 0):
+            raise UsageError("bad_search", max_iterations=self.max_iterations, tolerance=self.tolerance)
         sample = self._sample(summary)
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
@@ -225,8 +229,8 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         sklearn.exceptions.NotFittedError
             Not fitted yet.
         """
-        check_is_fitted(self, "params_")
-        generator = np.random.default_rng(rng)
+        check_is_fitted(self, "log_covariance_")
+        generator = generator_of(rng)
         variances = np.diag(self.log_covariance_)
         free = np.flatnonzero(variances > 0)
         root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])

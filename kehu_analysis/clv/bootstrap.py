@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel, Objective, RandomSource
+from kehu_analysis.clv.checks import generator_of
 from kehu_analysis.clv.maximise import FloatArray, maximise
 from kehu_analysis.errors import ConvergenceError
 
@@ -61,8 +62,8 @@ def bootstrap_parameters(
     >>> drawn.shape, bool((drawn > 0).all(axis=None))
     ((20, 3), True)
     """
-    check_is_fitted(model, "params_")
-    generator = np.random.default_rng(rng)
+    check_is_fitted(model, "log_covariance_")
+    generator = generator_of(rng)
     sample = model._sample(summary)
     n = round(float(sample.weight.sum()))
     shares = sample.weight / sample.weight.sum()

@@ -54,7 +54,7 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportu
         found = ", ".join(str(column) for column in summary.columns)
         raise DataError("missing_columns", analysis="clv", missing=", ".join(missing), found=found)
     wanted = [*columns, *(["weight"] if "weight" in summary.columns else [])]
-    numbers = pd.DataFrame({name: pd.to_numeric(summary[name], errors="coerce").astype(float) for name in wanted})
+    numbers = pd.DataFrame({name: _numbers(summary[name]) for name in wanted})
     rules = _rules(summary, numbers)
     if in_opportunities:
         rules += _rules_of_opportunities(numbers)
@@ -63,10 +63,40 @@ def checked_summary(summary: pd.DataFrame, columns: Sequence[str], *, in_opportu
     return numbers
 
 
+def _numbers(values: pd.Series) -> pd.Series[float]:
+    # Days and lengths of time would be read as nanoseconds.
+    if values.dtype.kind in "mMc" or isinstance(values.dtype, pd.PeriodDtype):
+        return pd.Series(np.nan, index=values.index)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(values.cat.categories.dtype)
+    return pd.to_numeric(values, errors="coerce").astype(float)
+
+
+def customers_in_order(summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return sound customers by their id, the named columns as numbers.
+
+    Examples
+    --------
+    >>> given = pd.DataFrame({"customer_id": ["b", "a"], "T": ["8.5", "3"]})
+    >>> customers_in_order(given, ["T"]).to_dict("list")
+    {'customer_id': ['a', 'b'], 'T': [3.0, 8.5]}
+    """
+    check_ids(summary)
+    numbers = checked_summary(summary, columns)
+    customers = summary.assign(**{name: numbers[name] for name in columns})
+    # One order of customers, whatever the order given: the random numbers of each depend on it.
+    if customers["customer_id"].is_monotonic_increasing:
+        return customers.reset_index(drop=True)
+    return customers.sort_values("customer_id", kind="stable", ignore_index=True)
+
+
 def check_table(given: object) -> None:
-    """Refuse what is no table."""
+    """Refuse what is no table, or one in which a name stands over two columns."""
     if not isinstance(given, pd.DataFrame):
         raise DataError("not_a_table", kind=type(given).__name__)
+    if not given.columns.is_unique:
+        twice = dict.fromkeys(str(name) for name in given.columns[given.columns.duplicated()])
+        raise DataError("columns_twice", columns=", ".join(twice))
 
 
 def check_ids(summary: pd.DataFrame) -> None:
@@ -110,6 +140,25 @@ def fewest_draws(interval: float) -> int:
     (19, 199)
     """
     return int(np.ceil(2 / (1 - interval) - 1 - _ROUNDING))
+
+
+def generator_of(rng: object) -> np.random.Generator:
+    """Return the generator that a seed or a generator stands for.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+
+    Examples
+    --------
+    >>> bool(generator_of(1).random() == np.random.default_rng(1).random())
+    True
+    """
+    try:
+        return np.random.default_rng(rng)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise UsageError("bad_rng", rng=rng) from error
 
 
 def as_number(given: object) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from kehu_analysis.clv.checks import as_number
 from kehu_analysis.clv.exponential_dropout import nodes_to
+from kehu_analysis.clv.histories import part_of
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import History, PurchaseModel
 from kehu_analysis.errors import UsageError
@@ -201,8 +201,3 @@ def _bought_together(
     together = np.zeros(times.shape)
     together[later] = np.sum(each.reshape(-1, len(weight)) * weight, axis=1)
     return together
-
-
-def part_of(parameters: Sequence[FloatArray], rows: npt.NDArray[np.intp] | slice) -> list[FloatArray]:
-    """Return the parameters of some of the customers."""
-    return [values if np.ndim(values) == 0 else values[rows] for values in parameters]

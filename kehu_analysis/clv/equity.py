@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.bootstrap import bootstrap_parameters
-from kehu_analysis.clv.checks import fewest_draws
+from kehu_analysis.clv.checks import fewest_draws, generator_of
 from kehu_analysis.clv.customer_columns import COST_KNOWN, MARGIN
 from kehu_analysis.clv.customer_equity import CustomerEquity
 from kehu_analysis.clv.discounting import Horizon
@@ -21,7 +22,7 @@ from kehu_analysis.clv.equity_inputs import (
     OTHER_SEGMENTS,
     SMALLEST_SEGMENT,
     check_draws,
-    customers_in_order,
+    customers_to_value,
     margin_shares,
     segments_of,
 )
@@ -148,15 +149,15 @@ def customer_lifetime_value(
     """
     check_draws(interval, draws, parameter_draws)
     reach = Horizon.of(horizon, horizon_unit, discount_rate=discount_rate, time_unit=time_unit)
-    customers = customers_in_order(summary, segment)
+    customers = customers_to_value(summary, segment)
     share = margin_shares(customers, margin)
+    if not isinstance(purchase_model, PurchaseModel | None):
+        raise UsageError("not_in_continuous_time", model=type(purchase_model).__name__)
     purchases = _fitted(BetaGeoModel() if purchase_model is None else purchase_model, customers)
     spends = _fitted(GammaGammaModel() if spend_model is None else spend_model, customers)
-    if not isinstance(purchases, PurchaseModel):
-        raise UsageError("not_in_continuous_time", model=type(purchases).__name__)
     models: tuple[MaximumLikelihoodModel, ...] = (purchases, spends)
     names, codes = segments_of(customers, segment)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     varies = len(customers) <= _MOST_WITH_VARYING_PARAMETERS
     n_draws = draws or max(_MANY_DRAWS if varies else _FEW_DRAWS, fewest_draws(interval))
     sets, covariances = [model.params_.to_frame().T for model in models], [model.log_covariance_ for model in models]
@@ -265,6 +266,8 @@ def equity_by_segment(finding: CustomerValues) -> Finding:
 
 def _fitted(model: Model, customers: pd.DataFrame) -> Model:
     if hasattr(model, "params_"):
+        # Parameters that were set, as from a publication, have no uncertainty that is known.
+        check_is_fitted(model, "log_covariance_")
         return model
     fitted: Model = clone(model)
     return fitted.fit(customers)

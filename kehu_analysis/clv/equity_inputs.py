@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kehu_analysis.clv.checks import as_number, check_ids, check_interval, check_number_of_draws, checked_summary
+from kehu_analysis.clv.checks import as_number, check_interval, check_number_of_draws, check_table, customers_in_order
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.errors import DataError, UsageError
 
@@ -26,19 +26,15 @@ def check_draws(interval: float, draws: int | None, parameter_draws: str) -> Non
         raise UsageError("bad_parameter_draws", parameter_draws=parameter_draws)
 
 
-def customers_in_order(summary: pd.DataFrame, segment: str | None) -> pd.DataFrame:
+def customers_to_value(summary: pd.DataFrame, segment: str | None) -> pd.DataFrame:
     """Return sound customers by their id."""
-    check_ids(summary)
+    check_table(summary)
     if segment is not None and segment not in summary.columns:
         found = ", ".join(str(column) for column in summary.columns)
         raise DataError("missing_columns", analysis="clv", missing=segment, found=found)
     if "weight" in summary.columns:
         raise UsageError("weighted_customers")
-    checked_summary(summary, _COLUMNS)
-    # One order of customers, whatever the order given: the random numbers of each depend on it.
-    if summary["customer_id"].is_monotonic_increasing:
-        return summary.reset_index(drop=True)
-    return summary.sort_values("customer_id", kind="stable", ignore_index=True)
+    return customers_in_order(summary, _COLUMNS)
 
 
 def margin_shares(customers: pd.DataFrame, margin: float | str | None) -> FloatArray:

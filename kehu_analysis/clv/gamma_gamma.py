@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import special
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
-from kehu_analysis.clv.checks import checked_summary
+from kehu_analysis.clv.checks import checked_summary, generator_of
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.sample import Sample, compressed
 from kehu_analysis.errors import InsufficientDataError
@@ -174,7 +174,7 @@ class GammaGammaModel(MaximumLikelihoodModel):
             rows["monetary_value"].to_numpy()[customer],
             purchases[draw, customer],
             values[draw],
-            np.random.default_rng(rng),
+            generator_of(rng),
         )
         return amounts
 

@@ -74,7 +74,7 @@ def parameter_table(model: MaximumLikelihoodModel, interval: float = 0.95) -> pd
     >>> bool((table["low"] < table["estimate"]).all()), bool(table["z"].isna().all())
     (True, True)
     """
-    check_is_fitted(model, "params_")
+    check_is_fitted(model, "standard_errors_")
     check_interval(interval)
     estimate, error = model.params_.to_numpy(dtype=float), model.standard_errors_.to_numpy(dtype=float)
     is_coefficient = ~model.params_.index.isin(model.parameter_names)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
+from kehu_analysis.clv.checks import generator_of
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, draw_spend
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import History, PurchaseModel
@@ -66,7 +67,7 @@ def predictive_draws(
     rng
         Seed or generator.
     """
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     rates = purchase_model.draw_parameters(draws, generator, summary).to_numpy()
     spends = None if spend_model is None else spend_model.draw_parameters(draws, generator, summary).to_numpy()
     lengths, effects = np.asarray(period_lengths, dtype=float), purchase_model._effects(summary)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.clv.base import RandomSource
-from kehu_analysis.clv.checks import as_number
+from kehu_analysis.clv.checks import as_number, generator_of
 from kehu_analysis.clv.effects import spread
 from kehu_analysis.clv.histories import counts_of, part_of
 from kehu_analysis.clv.purchase_process import PurchaseProcess
@@ -240,7 +240,7 @@ class PurchasePredictions(PurchaseProcess):
         if not len(lengths):
             raise UsageError("bad_horizon", future_t=period_lengths)
         values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.params_.index)]
-        sets, generator = np.asarray(values, dtype=float), np.random.default_rng(rng)
+        sets, generator = np.asarray(values, dtype=float), generator_of(rng)
         drawn = self.draw_futures(past, lengths, sets, generator, effects=self._effects(summary))
         purchases = np.zeros((len(values), len(past.x), len(lengths)), dtype=np.int64)
         purchases[drawn.draw, drawn.customer] = drawn.purchases
@@ -268,5 +268,5 @@ class PurchasePredictions(PurchaseProcess):
         ages = np.atleast_1d(np.asarray(T, dtype=float))
         new = self._new_customers(self._lengths(ages, ages.size), covariates)
         own = spread(values, self._effects(new), len(self.parameter_names))
-        drawn = self._draw_pasts(new["T"].to_numpy(), own, np.random.default_rng(rng))
+        drawn = self._draw_pasts(new["T"].to_numpy(), own, generator_of(rng))
         return drawn if covariates is None else drawn.join(new.drop(columns=["frequency", "recency", "T"]))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kehu_analysis.clv import discrete_dropout
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
-from kehu_analysis.clv.checks import as_number
+from kehu_analysis.clv.checks import as_number, generator_of
 from kehu_analysis.clv.contracts import contract_counts
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.rising_factorials import running_sum
@@ -238,7 +238,7 @@ class ShiftedBetaGeoModel(MaximumLikelihoodModel):
         fitted = self._parameters()
         values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[["alpha", "beta"]].to_numpy()
         behind, ahead = np.atleast_1d(_whole(n_renewals)), int(_whole(future_t))
-        return _renewals(values[:, [0]], values[:, [1]] + behind, ahead, np.random.default_rng(rng))
+        return _renewals(values[:, [0]], values[:, [1]] + behind, ahead, generator_of(rng))
 
     def simulate_customers(self, n_periods: npt.ArrayLike, *, rng: RandomSource) -> pd.DataFrame:
         """Draw new customers, each seen for ``n_periods``: columns period and ended, as the model is fitted to.
@@ -249,7 +249,7 @@ class ShiftedBetaGeoModel(MaximumLikelihoodModel):
         """
         alpha, beta = self._parameters()
         seen = np.atleast_1d(_whole(n_periods))
-        renewed = _renewals(alpha, np.full(len(seen), beta), seen, np.random.default_rng(rng))
+        renewed = _renewals(alpha, np.full(len(seen), beta), seen, generator_of(rng))
         ended = renewed < seen
         return pd.DataFrame({"period": renewed + ended, "ended": ended})
 

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.candidates import model_code
-from kehu_analysis.clv.checks import check_interval, check_number_of_draws, checked_summary
+from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order
 from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles, with_interval
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import PurchaseModel
@@ -142,14 +142,9 @@ def holdout_check(
 
 
 def _joined(calibration: pd.DataFrame, summary: pd.DataFrame, length: float) -> pd.DataFrame:
-    for frame in (calibration, summary):
-        if "customer_id" not in frame.columns:
-            found = ", ".join(str(column) for column in frame.columns)
-            raise DataError("missing_columns", analysis="clv", missing="customer_id", found=found)
-        checked_summary(frame, _COLUMNS)
-    ordered = calibration.sort_values("customer_id", kind="stable", ignore_index=True)
-    both = ordered.merge(
-        summary[["customer_id", "frequency", "T"]], on="customer_id", how="left", suffixes=("", "_later")
+    earlier, later = (customers_in_order(frame, _COLUMNS) for frame in (calibration, summary))
+    both = earlier.merge(
+        later[["customer_id", "frequency", "T"]], on="customer_id", how="left", suffixes=("", "_later")
     )
     both["actual"] = both["frequency_later"] - both["frequency"]
     # Rounding of ages is far below a thousandth of the holdout period.

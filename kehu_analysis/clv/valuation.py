@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +131,7 @@ class Valuation:
 
 def effects_of(effects: Sequence[Effect], rows: IntArray) -> list[Effect]:
     """Return what covariates do to some of the customers."""
-    return [replace(effect, covariates=effect.covariates[rows]) for effect in effects]
+    return [effect.part(rows) for effect in effects]
 
 
 def _alike(past: History, fields: Sequence[str], *, apart: bool) -> tuple[IntArray, IntArray]:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.candidates import model_code
-from kehu_analysis.clv.checks import check_ids, check_interval, check_number_of_draws, checked_summary
+from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order
 from kehu_analysis.clv.effects import spread
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, expected_spend_of
 from kehu_analysis.clv.intervals import (
@@ -119,14 +119,11 @@ def lifetime_value(
         raise UsageError("bad_quarter_days", quarter_days=list(quarter_days))
     check_interval(interval)
     check_number_of_draws(draws, interval)
-    check_ids(summary)
     if check is not None and check.name != "holdout_check":
         raise UsageError("wrong_finding", wanted="holdout_check", found=check.name)
     checked = None if check is None or check.not_run is not None else check
     unit_days = days_per_unit(time_unit)
-    # One order of customers, whatever the order given: the random numbers of each depend on it.
-    customers = summary.sort_values("customer_id", kind="stable", ignore_index=True)
-    checked_summary(customers, ["frequency", "recency", "T", "monetary_value"])
+    customers = customers_in_order(summary, ["frequency", "recency", "T", "monetary_value"])
     model = clone(BetaGeoModel() if purchase_model is None else purchase_model).fit(customers)
     spend_model = GammaGammaModel().fit(customers)
     history_days = round(float(customers["T"].max()) * unit_days)

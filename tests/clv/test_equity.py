@@ -1,12 +1,14 @@
 """Lifetime value: discounting against dense sums, expectations, intervals, segments, what it refuses."""
 
 import time
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import (
     BetaGeoBetaBinomModel,
@@ -218,6 +220,18 @@ def test_models_of_other_customers_are_known_as_such(summary, models):
     with pytest.raises(UsageError) as raised:
         customer_lifetime_value(later, **models, draws=99, parameter_draws="bootstrap")
     assert raised.value.code == "bootstrap_of_others"
+
+
+def test_numbers_are_read_from_any_type(finding, summary, models):
+    names = ["frequency", "recency", "T", "monetary_value"]
+    decimals = summary.assign(**{name: summary[name].map(lambda value: Decimal(repr(float(value)))) for name in names})
+    for given in (summary.astype(dict.fromkeys(names, "str")), decimals):
+        found = customer_lifetime_value(given, **models, horizon=2, margin=0.3)
+        pd.testing.assert_frame_equal(found.table, finding.table)
+    known = BetaGeoModel()
+    known.params_ = models["purchase_model"].params_
+    with pytest.raises(NotFittedError):
+        customer_lifetime_value(summary, purchase_model=known)
 
 
 def test_an_interval_needs_draws_beyond_its_ends(summary, models):

@@ -423,6 +423,40 @@ def test_what_is_no_table_is_refused():
             model.fit([1, 2])
 
 
+def test_numbers_are_read_from_any_type_and_days_are_none():
+    rows = customers(60)
+    plain = BetaGeoModel().fit(rows).expected_purchases(rows, 13.0)
+    for given in (rows.astype(dict.fromkeys(["frequency", "recency", "T"], "str")), rows.astype({"T": "category"})):
+        np.testing.assert_array_equal(BetaGeoModel().fit(given).expected_purchases(given, 13.0), plain)
+    days = rows.assign(T=pd.to_timedelta(rows["T"] * 7, unit="D"))
+    with pytest.raises(DataError, match="T = NaN: 60"):
+        BetaGeoModel().fit(days)
+    twice = pd.concat([rows, rows[["T"]]], axis=1)
+    with pytest.raises(DataError, match="T") as raised:
+        BetaGeoModel().fit(twice)
+    assert raised.value.code == "columns_twice"
+
+
+def test_what_cannot_seed_draws_or_guide_a_search_is_refused():
+    rows = customers(60)
+    fitted = BetaGeoModel().fit(rows)
+    for rng in ("x", -1, 1.5):
+        with pytest.raises(UsageError) as raised:
+            fitted.simulate_future(rows, [13.0], rng=rng)
+        assert raised.value.code == "bad_rng"
+    for given in ({"tolerance": None}, {"tolerance": 0}, {"max_iterations": "many"}):
+        with pytest.raises(UsageError) as raised:
+            BetaGeoModel(**given).fit(rows)
+        assert raised.value.code == "bad_search"
+
+
+def test_parameters_that_were_set_have_no_uncertainty():
+    known = BetaGeoModel()
+    known.params_ = pd.Series({"r": 0.24, "alpha": 4.4, "a": 0.8, "b": 2.4})
+    with pytest.raises(NotFittedError):
+        known.draw_parameters(10, rng=1)
+
+
 def test_a_number_of_iterations_below_zero_is_none():
     with pytest.raises(ConvergenceError):
         BetaGeoModel(max_iterations=-1).fit(customers(60))

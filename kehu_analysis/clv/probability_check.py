@@ -123,7 +123,9 @@ def _by_tenths(name: str, probability: FloatArray, outcome: FloatArray, interval
     ).reset_index(drop=True)
     hits = by_tenth["outcome"].sum().to_numpy()
     low, high = proportion_confint(hits, table["n_customers"], alpha=1 - interval, method="wilson")
-    table["share_so_low"], table["share_so_high"] = np.asarray(low), np.asarray(high)
+    # Rounding may leave the ends of 0 and 1 on the wrong side of them.
+    table["share_so_low"] = np.minimum(low, table["share_so"])
+    table["share_so_high"] = np.maximum(high, table["share_so"])
     table.insert(0, "probability_of", name)
     return table
 

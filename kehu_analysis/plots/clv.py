@@ -30,16 +30,16 @@ def lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | None = None
     quarters = range(1, _number(finding, "n_quarters") + 1)
     texts = finding.prose(lang)
     expected = [_number(finding, f"expected_amount_q{quarter}") for quarter in quarters]
-    below = [value - _number(finding, f"expected_amount_q{q}_low") for q, value in zip(quarters, expected, strict=True)]
-    above = [
-        _number(finding, f"expected_amount_q{q}_high") - value for q, value in zip(quarters, expected, strict=True)
-    ]
+    lows, highs = (
+        [_number(finding, f"expected_amount_q{quarter}_{end}") for quarter in quarters] for end in ("low", "high")
+    )
     ends = [labels.render("chart.coming_quarter", lang, end=texts[f"q{quarter}_end"]) for quarter in quarters]
     ax.bar(range(len(ends)), expected, width=0.6, color=PALETTE[0])
     ax.errorbar(
         range(len(ends)),
-        expected,
-        yerr=[below, above],
+        [(low + high) / 2 for low, high in zip(lows, highs, strict=True)],
+        # The expectation itself may lie above: mostly nothing comes, and now and then a lot.
+        yerr=[(high - low) / 2 for low, high in zip(lows, highs, strict=True)],
         fmt="none",
         ecolor=PALETTE[1],
         elinewidth=2.5,
@@ -50,7 +50,7 @@ def lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | None = None
     for place, quarter in enumerate(quarters):
         ax.annotate(
             texts[f"expected_amount_q{quarter}"],
-            (place, expected[place] + above[place]),
+            (place, max(expected[place], highs[place])),
             xytext=(0, 5),
             textcoords="offset points",
             ha="center",
@@ -285,19 +285,21 @@ def equity_by_segment(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
     """
     ax = draw_on(ax)
     table = finding.table
-    value, places = table["customer_equity"], range(len(table))
-    ax.barh(places, value, height=0.6, color=PALETTE[0])
+    low, high, places = table["equity_low"], table["equity_high"], range(len(table))
+    ax.barh(places, table["customer_equity"], height=0.6, color=PALETTE[0])
+    # Of few customers the expectation may lie above the interval: mostly nothing comes, and now and then a lot.
     ax.errorbar(
-        value,
+        (low + high) / 2,
         places,
-        xerr=[value - table["equity_low"], table["equity_high"] - value],
+        xerr=(high - low) / 2,
         fmt="none",
         ecolor=PALETTE[1],
         elinewidth=2.5,
         capsize=6,
         label=labels.render("chart.prediction_interval", lang, **finding.prose(lang)),
     )
-    for place, (share, end) in enumerate(zip(table["share_of_equity"], table["equity_high"], strict=True)):
+    ends = table[["customer_equity", "equity_high"]].max(axis=1)
+    for place, (share, end) in enumerate(zip(table["share_of_equity"], ends, strict=True)):
         text = labels.format_value(share, "share", lang)
         ax.annotate(text, (end, place), xytext=(6, 0), textcoords="offset points", va="center", size="small")
     ax.set_yticks(places, [labels.format_value(name, "code", lang) for name in table["segment"]])

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv.candidates import fitted_to, model_code
-from kehu_analysis.clv.checks import checked_summary
+from kehu_analysis.clv.checks import checked_summary, days_per_unit
 from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.data import Dataset
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.periods import days_per_unit
 from kehu_analysis.summaries import btyd_summary, customer_days
 
 _STEPS = 40
@@ -100,7 +99,7 @@ def alive_map(
     alive = fitted.expected_probability_alive(two).to_numpy()
     facts = {
         "model": Fact(model_code(fitted), "code"),
-        "n_customers": Fact(len(customers), "customers"),
+        "n_customers": Fact(round(float(customers.get("weight", pd.Series(1, customers.index)).sum())), "customers"),
         "age_days": Fact(round(age * unit_days), "days"),
         "horizon_days": Fact(horizon_days, "days"),
         "silence_days": Fact(round(silence * unit_days), "days"),
@@ -154,6 +153,8 @@ def alive_history(
         The customer is unknown.
     InsufficientDataError
         The customers do not carry the model.
+    UsageError
+        ``as_of`` is after the end of the log, or the unit is unknown.
 
     Examples
     --------
@@ -166,6 +167,8 @@ def alive_history(
     (6, True)
     """
     end, unit_days = as_of or dataset.last_date, days_per_unit(time_unit)
+    if end > max(dataset.last_date, dataset.complete_until):
+        raise UsageError("day_beyond_log", as_of=end, last=dataset.last_date)
     summary = btyd_summary(dataset, end, time_unit)
     fitted = fitted_to(model, summary)
     if customer_id is None:

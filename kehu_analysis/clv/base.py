@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from kehu_analysis.clv.checks import as_number, check_table, generator_of, is_whole
-from kehu_analysis.clv.effects import spread
+from kehu_analysis.clv.effects import spread, standardising
 from kehu_analysis.clv.maximise import FloatArray, Maximum, maximise
 from kehu_analysis.clv.sample import Sample
 from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
@@ -75,6 +77,8 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
     parameter_names: ClassVar[tuple[str, ...]]
     #: Power of the sample's measure that each parameter carries (a scale parameter: 1).
     _dimensions: ClassVar[tuple[int, ...]]
+    #: Whether a maximum within the limits may not be the highest.
+    _has_several_maxima: ClassVar[bool] = False
 
     def __init__(self, *, max_iterations: int = 200, tolerance: float = 1e-4) -> None:
         self.max_iterations = max_iterations
@@ -93,7 +97,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return FirstGuess(self._start(sample))
 
     def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
-        """Return further parameters to begin with where a search ended at the boundary, at ``parameters``."""
+        """Return further parameters to begin with where a search ended, at ``parameters``, at no sure maximum."""
         return []
 
     @abstractmethod
@@ -174,18 +178,15 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return totals.shape == self.totals_.shape and np.allclose(totals, self.totals_, rtol=SAME_TOTALS, atol=0)
 
     def _highest(self, objective: Objective, n_places: int) -> Maximum:
-        # From where the model begins; and where that leads to the boundary or nowhere, from its other beginnings too.
+        # From where the model begins; and where that may not lead to the highest, from its other beginnings too.
         n_positive = len(self.parameter_names)
 
         def climb(parameters: FloatArray, curvature: FloatArray | None = None) -> Maximum:
-            start = np.concatenate([np.log(parameters), np.zeros(n_places - n_positive)])
-            return maximise(
-                objective, start, max_iterations=self.max_iterations, tolerance=self.tolerance, curvature=curvature
-            )
+            return objective.climb(np.concatenate([np.log(parameters), np.zeros(n_places - n_positive)]), curvature)
 
         first = self._first_guess(objective.sample)
         top = climb(first.parameters, first.curvature if n_places == n_positive else None)
-        if top.converged and not top.at_boundary.any():
+        if top.converged and not top.at_boundary.any() and not self._has_several_maxima:
             return top
         others = [climb(start) for start in self._other_starts(objective.parameters(top.location)[:n_positive])]
         return max([top, *others], key=lambda one: (one.converged, one.value))
@@ -215,9 +216,9 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         rng
             Seed or generator.
         summary
-            What the model was fitted to. Where some logarithm is uncertain by more than 0.3 the approximation
-            reaches far beyond what the data allow; draws less likely than the 99.9 % confidence region are then
-            drawn again.
+            What the model was fitted to; other customers are of no use here. Where some logarithm is uncertain by more
+            than 0.3 the approximation reaches far beyond what the data allow; draws less likely than the 99.9 %
+            confidence region are then drawn again.
 
         Returns
         -------
@@ -235,7 +236,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         free = np.flatnonzero(variances > 0)
         root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
         values = self._around_the_fit(draws, free, root, generator)
-        if summary is not None and variances.max() > _WIDE_DEVIATION**2:
+        if summary is not None and variances.max() > _WIDE_DEVIATION**2 and self.was_fitted_to(summary):
             values = self._likely(values, free, root, generator, self._sample(summary))
         return pd.DataFrame(values, columns=list(self.params_.index))
 
@@ -285,6 +286,18 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return np.asarray(self.params_, dtype=np.float64)
 
 
+@contextmanager
+def unchanged_on_failure(model: BaseEstimator) -> Iterator[None]:
+    """Leave a model as it was where a fit fails: half of an old one and half of a new one would tell nonsense."""
+    before = dict(vars(model))
+    try:
+        yield
+    except BaseException:
+        vars(model).clear()
+        vars(model).update(before)
+        raise
+
+
 class Objective:
     """The log-likelihood of one sample as a function of log-parameters and coefficients, less what these cost."""
 
@@ -303,7 +316,7 @@ class Objective:
         """Return it, less what coefficients cost, and its gradient."""
         values = self.parameters(location)
         n_positive = len(self.model.parameter_names)
-        by_row = spread(values, self.sample.effects, n_positive)
+        by_row = spread(values, self.sample.effects, n_positive, endless=True)
         each, derivatives = self.model._log_likelihoods(by_row, self.sample)
         # Plain sums, not the matrix product: its threads cost more than the work and may change the last bit.
         weight = self.sample.weight
@@ -316,6 +329,26 @@ class Objective:
             np.add.at(gradient, n_positive + effect.places, np.sum(effect.covariates * slope[:, None], axis=0))
         gradient[n_positive:] -= self.model._ridge() * location[n_positive:]
         return float(np.sum(each * weight)) - self.penalty(location), gradient
+
+    def climb(self, start: FloatArray, curvature: FloatArray | None = None) -> Maximum:
+        """Return the maximum that a search from ``start`` finds, whatever the units and origins of covariates."""
+        iterations, tolerance = self.model.max_iterations, self.model.tolerance
+        if not self.sample.effects:
+            return maximise(self, start, max_iterations=iterations, tolerance=tolerance, curvature=curvature)
+        turn = standardising(self.sample.effects, self.sample.weight, len(self.model.parameter_names), len(start))
+
+        def turned(place: FloatArray) -> tuple[float, FloatArray]:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a step too far is halved
+                value, gradient = self(turn @ place)
+            return value, turn.T @ gradient
+
+        top = maximise(
+            turned,
+            np.asarray(np.linalg.solve(turn, start), dtype=np.float64),
+            max_iterations=iterations,
+            tolerance=tolerance,
+        )
+        return replace(top, location=turn @ top.location, covariance=turn @ top.covariance @ turn.T)
 
     def penalty(self, location: FloatArray) -> float:
         """Return what the coefficients cost."""

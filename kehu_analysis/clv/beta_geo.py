@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import pandas as pd
 from sklearn.base import clone
 
+from kehu_analysis.clv.base import unchanged_on_failure
 from kehu_analysis.clv.checks import is_whole
 from kehu_analysis.clv.geometric import GeometricDropoutModel
 from kehu_analysis.errors import ConvergenceError, UsageError
@@ -132,8 +133,9 @@ class _RegularModel(GeometricDropoutModel):
         if self.k is not None:
             if not is_whole(self.k) or self.k < 1:
                 raise UsageError("bad_stages", k=self.k)
-            self.k_ = int(self.k)
-            return super().fit(summary)
+            with unchanged_on_failure(self):
+                self.k_ = int(self.k)
+                return super().fit(summary)
         best, falls, failed = None, 0, None
         for k in range(1, MOST_STAGES_TRIED + 1):
             try:

@@ -72,6 +72,7 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
 
     parameter_names: ClassVar[tuple[str, ...]] = ("alpha", "beta", "gamma", "delta")
     _dimensions: ClassVar[tuple[int, ...]] = (0, 0, 0, 0)
+    _has_several_maxima: ClassVar[bool] = True
 
     def _sample(self, summary: pd.DataFrame) -> Sample:
         rows = self._checked(summary, _COLUMNS)
@@ -91,6 +92,10 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         taken = (np.sum(x * sample.weight) + 0.5) / (np.sum((t_x + T) / 2 * sample.weight) + 1)
         mean_T = float(np.average(T, weights=sample.weight))
         return np.array([2 * taken, 2 * (1 - taken), 1.0, max(mean_T, 1.0)])
+
+    def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
+        # Few purchases come of few who are willing, or of willing ones who leave at once.
+        return [np.array([8.0, 1.5, 2.0, 0.5]), np.array([1.0, 1.0, 1.0, 1.0])]
 
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         # One value of each parameter for all customers: ratios of Gamma functions at whole numbers are then running

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kehu_analysis.clv.base import MaximumLikelihoodModel, Objective, RandomSource
 from kehu_analysis.clv.checks import generator_of
-from kehu_analysis.clv.maximise import FloatArray, maximise
+from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.errors import ConvergenceError
 
 #: Samples may fail this often, as a share of the draws.
@@ -76,7 +76,7 @@ def bootstrap_parameters(
     n_failed = 0
     while len(rows) < draws:
         drawn = replace(sample, weight=generator.multinomial(n, shares).astype(float))
-        top = maximise(Objective(model, drawn), start, max_iterations=model.max_iterations, tolerance=model.tolerance)
+        top = Objective(model, drawn).climb(start)
         if not top.converged:
             n_failed += 1
             if n_failed > max(1.0, _MOST_FAILED * draws):

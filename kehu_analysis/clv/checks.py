@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.errors import DataError, UsageError
+from kehu_analysis.periods import DAYS_PER_UNIT
 
 _EXAMPLES = 3
 _ROUNDING = 1e-9
@@ -82,6 +83,8 @@ def customers_in_order(summary: pd.DataFrame, columns: Sequence[str]) -> pd.Data
     {'customer_id': ['a', 'b'], 'T': [3.0, 8.5]}
     """
     check_ids(summary)
+    if "weight" in summary.columns:
+        raise UsageError("weighted_customers")
     numbers = checked_summary(summary, columns)
     customers = summary.assign(**{name: numbers[name] for name in columns})
     # One order of customers, whatever the order given: the random numbers of each depend on it.
@@ -140,6 +143,24 @@ def fewest_draws(interval: float) -> int:
     (19, 199)
     """
     return int(np.ceil(2 / (1 - interval) - 1 - _ROUNDING))
+
+
+def days_per_unit(time_unit: str) -> float:
+    """Return how many days a unit of time has.
+
+    Raises
+    ------
+    UsageError
+        The unit is unknown.
+
+    Examples
+    --------
+    >>> days_per_unit("week")
+    7.0
+    """
+    if time_unit not in DAYS_PER_UNIT:
+        raise UsageError("unknown_time_unit", name="time_unit", given=time_unit, known=", ".join(DAYS_PER_UNIT))
+    return float(DAYS_PER_UNIT[time_unit])
 
 
 def generator_of(rng: object) -> np.random.Generator:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.bootstrap import bootstrap_parameters
-from kehu_analysis.clv.checks import fewest_draws, generator_of
+from kehu_analysis.clv.checks import days_per_unit, fewest_draws, generator_of
 from kehu_analysis.clv.customer_columns import COST_KNOWN, MARGIN
 from kehu_analysis.clv.customer_equity import CustomerEquity
 from kehu_analysis.clv.discounting import Horizon
@@ -32,7 +32,6 @@ from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.clv.valuation import Valuation
 from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.periods import days_per_unit
 
 Model = TypeVar("Model", bound=MaximumLikelihoodModel)
 
@@ -169,9 +168,7 @@ def customer_lifetime_value(
         covariances = [_log_covariance(model, of) for model, of in zip(models, drawn, strict=True)]
         sets = drawn if varies else sets
     elif varies:
-        # The likelihood that bounds the draws is that of the customers of the fit.
-        own = [customers if model.was_fitted_to(customers) else None for model in models]
-        sets = [model.draw_parameters(n_draws, generator, of) for model, of in zip(models, own, strict=True)]
+        sets = [model.draw_parameters(n_draws, generator, customers) for model in models]
     valuation = Valuation(customers, purchases, spends, reach)
     equity = CustomerEquity(valuation, share, codes, [one.to_numpy() for one in covariances], interval)
     purchase_sets, spend_sets = (one.to_numpy(dtype=float) for one in sets)

@@ -32,8 +32,6 @@ def customers_to_value(summary: pd.DataFrame, segment: str | None) -> pd.DataFra
     if segment is not None and segment not in summary.columns:
         found = ", ".join(str(column) for column in summary.columns)
         raise DataError("missing_columns", analysis="clv", missing=segment, found=found)
-    if "weight" in summary.columns:
-        raise UsageError("weighted_customers")
     return customers_in_order(summary, _COLUMNS)
 
 

@@ -13,6 +13,7 @@ from scipy import special
 from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.checks import checked_summary, generator_of
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.rising_factorials import log_rising, log_rising_slope
 from kehu_analysis.clv.sample import Sample, compressed
 from kehu_analysis.errors import InsufficientDataError
 
@@ -91,14 +92,15 @@ class GammaGammaModel(MaximumLikelihoodModel):
         x, m = sample.columns["x"], sample.columns["m"]
         values, place = np.unique(x, return_inverse=True)
         px, total = p * values, p * values + q
-        counts = special.gammaln(total) - special.gammaln(px) - special.gammaln(q) + q * np.log(v) + px * np.log(values)
-        log_m, log_sum = np.log(m), np.log(v + x * m)
-        each = counts[place] + (p * x - 1) * log_m - total[place] * log_sum
-        by_p = values * (special.digamma(total) - special.digamma(px) + np.log(values))
+        # Spend that hardly varies within customers makes p large: what large numbers have in common is left out.
+        counts = log_rising(px, q) - special.gammaln(q) + q * np.log(v)
+        excess = np.log1p(v / (x * m))
+        log_m, log_sum = np.log(m), np.log(x * m) + excess
+        each = counts[place] - log_m - p * x * excess - q * log_sum
         by_q = special.digamma(total) - special.digamma(q) + np.log(v)
         derivatives = np.stack(
             [
-                by_p[place] + x * (log_m - log_sum),
+                x * (log_rising_slope(px, q)[place] - excess),
                 by_q[place] - log_sum,
                 q / v - total[place] / (v + x * m),
             ]

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.clv.candidates import fitted_to, model_code
+from kehu_analysis.clv.checks import days_per_unit
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.predictions import PurchasePredictions
 from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.data import Dataset
 from kehu_analysis.errors import InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.periods import days_per_unit
 from kehu_analysis.summaries import btyd_summary, weekly_purchases
 
 #: Naive forecasts, which any model has to beat.
@@ -60,7 +60,9 @@ class HeldOut:
         end = as_of or dataset.last_date
         # A quarter may be over though nobody bought on its last days.
         known_until = max(dataset.last_date, dataset.complete_until)
-        if not calibration_end < end <= known_until:
+        if end > known_until:
+            raise UsageError("day_beyond_log", as_of=end, last=dataset.last_date)
+        if calibration_end >= end:
             raise UsageError("bad_holdout_dates", calibration_end=calibration_end, as_of=end)
         self.calibration_end, self.as_of, self.time_unit = calibration_end, end, time_unit
         self._dataset = dataset

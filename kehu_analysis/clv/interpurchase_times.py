@@ -31,7 +31,7 @@ def regularity(log: pd.DataFrame) -> float:
     Raises
     ------
     DataError
-        A column is missing, or a date is missing or none.
+        A column is missing, a customer_id is, or a date is missing or none.
     InsufficientDataError
         No customer has three purchase days, or all keep their rhythm exactly.
 
@@ -42,6 +42,8 @@ def regularity(log: pd.DataFrame) -> float:
     4.0
     """
     check_columns(log, ("customer_id", "date"), analysis="clv")
+    if n_missing := int(log["customer_id"].isna().sum()):
+        raise DataError("log_customers", n=n_missing)
     dates = pd.to_datetime(log["date"], errors="coerce").dt.normalize()
     if dates.isna().any():
         raise DataError("log_dates", n=int(dates.isna().sum()))

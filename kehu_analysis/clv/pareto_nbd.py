@@ -80,6 +80,10 @@ class ParetoNBDModel(PurchaseModel):
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         return np.array([1.0, 1.0 / max(mean_purchases, 1e-3), 1.0, 1.0])
 
+    def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
+        # A second maximum may lie where many leave almost at once and the others hardly ever.
+        return [np.array([*parameters[:2], 0.1, 1e-3]), np.array([*parameters[:2] * 10, 0.1, 1e-3])]
+
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         r, alpha, s, beta = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))

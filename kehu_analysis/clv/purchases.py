@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from kehu_analysis.clv.base import FirstGuess
+from kehu_analysis.clv.base import FirstGuess, unchanged_on_failure
 from kehu_analysis.clv.checks import check_table
 from kehu_analysis.clv.covariates import CovariateEffects, Targets
 from kehu_analysis.clv.effects import Effect
@@ -105,8 +105,9 @@ class PurchaseModel(PurchasePredictions):
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
             raise UsageError("bad_ridge", ridge=self.ridge)
         given = {effect: getattr(self, f"{effect}_covariates") for effect in self._targets}
-        self._covariates = CovariateEffects(self._targets, given, self.equal_effects, summary)
-        super().fit(summary)
+        with unchanged_on_failure(self):
+            self._covariates = CovariateEffects(self._targets, given, self.equal_effects, summary)
+            super().fit(summary)
         self.coefficients_ = self._covariates.moved()
         return self
 

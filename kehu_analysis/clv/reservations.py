@@ -13,12 +13,12 @@ from scipy import optimize, stats
 from statsmodels.genmod.generalized_linear_model import GLMResults
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
+from kehu_analysis.clv.checks import days_per_unit
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.frames import check_columns, check_numbers
-from kehu_analysis.periods import days_per_unit
 
 #: Beyond these a supposition counts as broken, if chance alone would hardly do it (:data:`SIGNIFICANCE`).
 SEASON_BOUND, ACQUISITION_BOUND, SPEND_BOUND, OLD_CUSTOMERS_BOUND, WINDOW_BOUND = 0.25, 0.25, 0.15, 3.0, 1.0

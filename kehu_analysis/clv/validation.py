@@ -12,13 +12,12 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.candidates import model_code
-from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order
+from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order, days_per_unit
 from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles, with_interval
 from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import PurchaseModel
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.periods import days_per_unit
 
 #: A total that misses by more than this share is said aloud.
 ERROR_BOUND = 0.1

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from kehu_analysis.clv.base import RandomSource
 from kehu_analysis.clv.beta_geo import BetaGeoModel
 from kehu_analysis.clv.candidates import model_code
-from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order
+from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order, days_per_unit
 from kehu_analysis.clv.effects import spread
 from kehu_analysis.clv.gamma_gamma import GammaGammaModel, expected_spend_of
 from kehu_analysis.clv.intervals import (
@@ -28,7 +28,6 @@ from kehu_analysis.clv.maximise import FloatArray
 from kehu_analysis.clv.purchases import History, PurchaseModel
 from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.periods import days_per_unit
 
 #: Above this correlation of repeat purchases and spend, Gamma-Gamma's independence is in doubt.
 CORRELATION_BOUND = 0.3

@@ -13,6 +13,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoBetaBinomModel
+from kehu_analysis.clv.base import Objective
+from kehu_analysis.clv.maximise import maximise
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 
 NAMES = ["alpha", "beta", "gamma", "delta"]
@@ -179,6 +181,22 @@ def test_fit_does_not_depend_on_order_or_compression():
         assert again.log_likelihood_ == pytest.approx(model.log_likelihood_, rel=1e-12)
     assert model.n_customers_ == 3000
     assert model.standard_errors_.gt(0).all()
+
+
+def test_the_highest_of_several_maxima_is_found():
+    rng = np.random.default_rng(11)
+    for share in (0.05, 0.2):
+        # Nearly all leave at once; the few who stay take nearly everything.
+        stays = rng.random(300) < share
+        x = np.where(stays, rng.binomial(11, 0.86, 300), 0)
+        last = np.where(x > 0, 11 - (rng.random(300) < 0.14), 0)
+        pasts = pd.DataFrame({"frequency": np.minimum(x, last), "recency": last, "T": 11})
+        done = BetaGeoBetaBinomModel().fit(pasts)
+        for start in ([1, 1, 1, 11], [8, 1.5, 2, 0.5], [0.3, 0.3, 3, 3], [50, 9, 0.5, 0.5]):
+            objective = Objective(done, done._sample(pasts))
+            top = maximise(objective, np.log(np.array(start, dtype=float)), max_iterations=200, tolerance=1e-4)
+            # At the limits of the search a little may be left.
+            assert top.value <= done.log_likelihood_ + 0.01
 
 
 def test_customers_who_never_leave_end_at_the_boundary():

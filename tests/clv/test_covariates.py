@@ -244,6 +244,28 @@ def test_row_order_compression_and_unit_change_nothing(data, fitted, model):
     np.testing.assert_allclose(in_days.expected_purchases(days, 91), done.expected_purchases(data, 13), rtol=1e-6)
 
 
+@pytest.mark.parametrize("model", [BetaGeoModel, ParetoNBDModel])
+def test_units_and_origins_of_covariates_change_nothing(data, model):
+    given = {"purchase_covariates": ["z"], "dropout_covariates": ["z"]}
+    fits = {}
+    for unit, origin in ((1.0, 0.0), (1e-3, 0.0), (1e6, 0.0), (1.0, 100.0), (10.0, 2020.0)):
+        z = origin + data["km"] * unit
+        fits[unit, origin] = model(**given).fit(data.assign(z=z)), unit, z
+    plain, _, _ = fits[1.0, 0.0]
+    for done, unit, z in fits.values():
+        assert done.log_likelihood_ == pytest.approx(plain.log_likelihood_, abs=1e-6)
+        for name in ("purchase_z", "dropout_z"):
+            assert done.params_[name] * unit == pytest.approx(plain.params_[name], rel=1e-4, abs=1e-5)
+            assert done.standard_errors_[name] * unit == pytest.approx(plain.standard_errors_[name], rel=1e-3)
+        expected = done.expected_purchases(data.assign(z=z), 13.0)
+        np.testing.assert_allclose(expected, plain.expected_purchases(data.assign(z=data["km"]), 13.0), rtol=1e-4)
+
+
+def test_a_covariate_far_out_is_no_overflow(data, fitted):
+    far = data.head(3).assign(km=1e6)
+    assert np.isfinite(fitted["BetaGeoModel"].expected_purchases(far, 13.0)).all()
+
+
 def test_a_model_of_regular_buyers_takes_covariates(data):
     done = BetaGeoCNBDModel(k=2, **BOTH).fit(data)
     assert list(done.params_.index) == [*TRUTH, *EFFECTS]

@@ -450,6 +450,29 @@ def test_what_cannot_seed_draws_or_guide_a_search_is_refused():
         assert raised.value.code == "bad_search"
 
 
+def test_a_refit_that_fails_leaves_the_model_as_it_was():
+    rows = customers(200).assign(sum_log_interval=0.0, km=np.arange(200.0))
+    model = BetaGeoCNBDModel(k=1).fit(rows)
+    before = model.expected_purchases(rows, 13.0)
+    for given in ({"k": 5}, {"purchase_covariates": ["km"]}):
+        model.set_params(**given)
+        with pytest.raises(InsufficientDataError):
+            model.fit(rows.head(1).assign(km=[1.0]) if "k" in given else rows.assign(frequency=0, recency=0.0))
+        np.testing.assert_array_equal(model.expected_purchases(rows, 13.0), before)
+
+
+def test_spend_that_hardly_varies_within_customers_is_fitted():
+    # Of hundreds of purchases each the mean is nearly exact: p goes out of sight, and what is known stays.
+    rng = np.random.default_rng(3)
+    x = rng.integers(1, 2000, 200)
+    own = 40.0 / rng.gamma(4.0, 1.0, 200)
+    spend = own * (1 + rng.normal(0, 1e-4, 200))
+    fitted = GammaGammaModel().fit(pd.DataFrame({"frequency": x, "monetary_value": spend}))
+    assert fitted.params_["q"] == pytest.approx(4.0, rel=0.3)
+    expected = fitted.expected_customer_spend(pd.DataFrame({"frequency": x, "monetary_value": spend}))
+    np.testing.assert_allclose(expected[x > 300], spend[x > 300], rtol=0.02)
+
+
 def test_parameters_that_were_set_have_no_uncertainty():
     known = BetaGeoModel()
     known.params_ = pd.Series({"r": 0.24, "alpha": 4.4, "a": 0.8, "b": 2.4})

@@ -340,6 +340,28 @@ def test_covariates_of_both_processes_are_found():
     assert model.expected_purchases(customers, 10.0).between(0, 1000).all()
 
 
+def test_a_second_maximum_is_found_where_many_leave_almost_at_once():
+    # Half leave with nine chances in ten after each purchase, the others never; all at one rate.
+    rng = np.random.default_rng(27)
+    rows = []
+    for end in rng.uniform(10, 100, 200):
+        leaves = 0.9 if rng.random() < 0.5 else 0.0
+        clock = last = 0.0
+        x = 0
+        while rng.random() >= leaves:
+            clock += rng.exponential(2)
+            if clock > end:
+                break
+            x, last = x + 1, clock
+        rows.append((x, last, end))
+    summary = pd.DataFrame(rows, columns=["frequency", "recency", "T"])
+    better = ParetoNBDModel()
+    better.params_ = pd.Series([118.67, 241.35, 0.0992, 0.00699], index=["r", "alpha", "s", "beta"])
+    done = ParetoNBDModel().fit(summary)
+    assert done.log_likelihood_ > better.log_likelihood(summary)
+    assert done.params_["r"] > 50
+
+
 def test_nobody_who_bought_twice_is_too_little():
     with pytest.raises(InsufficientDataError):
         ParetoNBDModel().fit(summary_of([(0, 0.0, 9.0), (0, 0.0, 8.0)]))

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from kehu_analysis.clv.base import MaximumLikelihoodModel, Objective, RandomSource
+from kehu_analysis.clv.base import MaximumLikelihoodModel, RandomSource
 from kehu_analysis.clv.checks import generator_of
 from kehu_analysis.clv.maximise import FloatArray
+from kehu_analysis.clv.objective import Objective
 from kehu_analysis.errors import ConvergenceError
 
 #: Samples may fail this often, as a share of the draws.

@@ -291,7 +291,8 @@ def main() -> None:
         "scores that differ",
     ]
     parts = [
-        f"`{command}`, one thread, the best of {given.repeat} runs each, on {machine()}.\n",
+        f"`{command}`, one thread, the best of {given.repeat} runs each, at most {given.limit:g} s a measurement, on "
+        f"{machine()}.\n",
         table(head, model_rows(outcomes)),
         *(
             []

@@ -90,7 +90,7 @@ class GammaGammaModel(MaximumLikelihoodModel):
     def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         p, q, v = parameters
         x, m = sample.columns["x"], sample.columns["m"]
-        values, place = np.unique(x, return_inverse=True)
+        values, place = _numbers_of(x)
         px, total = p * values, p * values + q
         # Spend that hardly varies within customers makes p large: what large numbers have in common is left out.
         counts = log_rising(px, q) - special.gammaln(q) + q * np.log(v)
@@ -179,6 +179,15 @@ class GammaGammaModel(MaximumLikelihoodModel):
             generator_of(rng),
         )
         return amounts
+
+
+def _numbers_of(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Return numbers of purchases among which all of ``x`` are, and which one each is."""
+    most = float(x.max())
+    if most > len(x):
+        values, place = np.unique(x, return_inverse=True)
+        return values, place
+    return np.arange(1, most + 1), x.astype(np.intp) - 1
 
 
 def draw_spend(

@@ -127,7 +127,7 @@ def _scores_of_lifetimes(fitter: Any, summary: pd.DataFrame, model: str) -> dict
 
 def _our_model(name: str) -> object:
     from kehu_analysis import clv
-    from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+    from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 
     return ParetoNBDModel() if name == "ParetoNBDModel" else getattr(clv, name)()
 

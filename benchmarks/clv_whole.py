@@ -23,7 +23,7 @@ def snapshot(phases: Phases, *, log: str, folder: str) -> dict[str, pd.DataFrame
 def value(phases: Phases, *, folder: str) -> dict[str, pd.DataFrame]:
     """Summarise the snapshot, fit both models, and tell values with intervals over three years."""
     from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
-    from kehu_analysis.clv.equity import customer_lifetime_value
+    from kehu_analysis.clv.valuation.lifetime_value import customer_lifetime_value
     from kehu_analysis.data import check_dataset
     from kehu_analysis.summaries import btyd_summary
 

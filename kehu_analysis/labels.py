@@ -1,7 +1,8 @@
 """Every word that a reader sees, by code, in Chinese and English, and how numbers are written.
 
-The words stand in ``labels.toml``; nothing else in the package holds display words. Codes are dotted:
-``column.amount``, ``finding.grade_customers.reading``, ``error.no_file``.
+The words stand in ``labels.toml``, those of one room in its own folder and those of several beside this module;
+nothing else in the package holds display words. Codes are dotted: ``column.amount``,
+``finding.grade_customers.reading``, ``error.no_file``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pandas as pd
 from babel import numbers
 
 LANGUAGES = ("zh", "en")
+_FILE = "labels.toml"
 _LOCALES = {"zh": "zh_CN", "en": "en_US"}
 _MISSING = "–"
 #: From here on a sentence names purchases without decimals.
@@ -42,9 +44,54 @@ _DECIMALS = {
 
 @cache
 def catalogue() -> Mapping[str, Any]:
-    """Return the whole of ``labels.toml``."""
-    text = resources.files("kehu_analysis").joinpath("labels.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    """Return the words of all rooms, merged.
+
+    Raises
+    ------
+    ValueError
+        A code stands in two files.
+    """
+    package = resources.files("kehu_analysis")
+    rooms = sorted((room for room in package.iterdir() if room.is_dir()), key=lambda room: room.name)
+    merged: dict[str, Any] = {}
+    for folder in (package, *rooms):
+        words = folder.joinpath(_FILE)
+        if words.is_file():
+            merge(merged, tomllib.loads(words.read_text(encoding="utf-8")), f"{folder.name}/{_FILE}")
+    return merged
+
+
+def merge(into: dict[str, Any], words: Mapping[str, Any], file: str, above: str = "") -> None:
+    """Add the words of a file to those of others; lists of sentences are joined.
+
+    Raises
+    ------
+    ValueError
+        A code of the file is there already.
+
+    Examples
+    --------
+    >>> words = {"column": {"amount": {"zh": "销售额", "en": "Sales"}}}
+    >>> merge(words, {"column": {"name": {"zh": "名称", "en": "Name"}}}, "sales/labels.toml")
+    >>> sorted(words["column"])
+    ['amount', 'name']
+    """
+    for name, content in words.items():
+        there = into.get(name)
+        if isinstance(content, list):
+            into[name] = [*(there or []), *content]
+        elif there is None:
+            into[name] = content
+        elif not _is_group(there) or not _is_group(content):
+            raise ValueError(f"{file}: {above}{name} stands in another file, too")
+        else:
+            into[name] = dict(there)
+            merge(into[name], content, file, f"{above}{name}.")
+
+
+def _is_group(content: object) -> bool:
+    # What holds words, and not further codes: a text, or both languages of one.
+    return isinstance(content, Mapping) and all(isinstance(inner, (Mapping, list)) for inner in content.values())
 
 
 def entry(code: str) -> Mapping[str, str]:

@@ -64,7 +64,7 @@ def test_currency_is_stated_in_a_copy():
 
 
 def test_a_finding_not_run_says_why():
-    finding = Finding("lifetime_value", pd.DataFrame(), {}, not_run=("nobody_bought_twice", {"n": 3}))
+    finding = Finding("purchase_forecast", pd.DataFrame(), {}, not_run=("nobody_bought_twice", {"n": 3}))
     assert "not run" in finding.reading("en").lower()
     assert "3" in finding.reading("zh")
 

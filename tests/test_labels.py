@@ -23,15 +23,16 @@ from kehu_analysis.clv import (
     customer_lifetime_value,
     equity_by_segment,
     holdout_check,
-    lifetime_value,
     model_reservations,
     probability_check,
+    purchase_forecast,
     weekly_tracking,
 )
-from kehu_analysis.data.doubts import log_doubts as doubts_of
+from kehu_analysis.data.doubts import doubtful_periods
+from kehu_analysis.data_quality import data_failures, data_quality, log_doubts
 from kehu_analysis.loyalty import cohort_retention, overdue_customers
 from kehu_analysis.periods import Quarter
-from kehu_analysis.profiling import data_failures, data_quality, log_doubts, quarter_sales
+from kehu_analysis.sales import quarter_sales
 from kehu_analysis.segmentation import fallen_customers, grade_customers, grade_moves, rfm_profile, rfm_segments
 from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales
 
@@ -140,7 +141,7 @@ def findings(tmp_path_factory):
     made = [
         data_quality(dataset.line_classes(), dataset.log_facts()),
         data_failures(dataset.failures()),
-        log_doubts(dataset.log_days(), doubts_of(dataset.log_days(), timezone=dataset.timezone)),
+        log_doubts(dataset.log_days(), doubtful_periods(dataset.log_days(), timezone=dataset.timezone)),
         quarter_sales(sales, quarter=quarter),
         *grades[:1],
         grade_moves(*grades),
@@ -149,7 +150,7 @@ def findings(tmp_path_factory):
         rfm_profile(segments),
         cohort_retention(cohorts(dataset, as_of), as_of=as_of),
         overdue_customers(history, as_of=as_of),
-        lifetime_value(summary, as_of=as_of, quarter_days=[91, 92], draws=20),
+        purchase_forecast(summary, as_of=as_of, quarter_days=[91, 92], draws=20),
         *(values, equity_by_segment(values)),
         holdout_check(btyd_summary(dataset, before), summary, calibration_end=before, as_of=as_of, draws=20),
         compare_models(dataset, before, as_of=as_of, truth=summary[["customer_id"]].assign(left_on=None)),

@@ -12,8 +12,8 @@ import duckdb
 
 from kehu_analysis.data.checking.failures import cross_failures, doubts_of_values, failure, write_rejected
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
-from kehu_analysis.data.checking.styles import find_styles
 from kehu_analysis.data.checking.validate import Part, classify
+from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
 from kehu_analysis.data.reading.sources import open_file, shown_name

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from kehu_analysis.data.doubts import log_doubts
+from kehu_analysis.data.doubts import doubtful_periods
 from kehu_analysis.data.schema import Column
 from kehu_analysis.data.settings import DatasetSettings
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
@@ -91,7 +91,7 @@ def log_facts(
     log = {name: value.isoformat() if isinstance(value, date) else value for name, value in facts.items()}
     frame = connection.execute(f"FROM {days}").df()
     frame["date"] = frame["date"].dt.date
-    doubts = [_as_failure(doubt) for doubt in log_doubts(frame, timezone=settings.timezone).to_dict("records")]
+    doubts = [_as_failure(doubt) for doubt in doubtful_periods(frame, timezone=settings.timezone).to_dict("records")]
     return log, complete_until is not None and complete_until > today, doubts
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import duckdb
 
 from kehu_analysis.data.dataset import dataset_name
+from kehu_analysis.data.proposing.ambiguous_styles import CHOICES, StyleProposal, propose_styles
 from kehu_analysis.data.proposing.attribution import Attributed, attribute
 from kehu_analysis.data.proposing.candidates import Candidate
 from kehu_analysis.data.proposing.columns import ColumnProposal, ProposedColumns, propose_columns
-from kehu_analysis.data.proposing.styles import CHOICES, StyleProposal, propose_styles
 from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings, read_settings
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.errors import DataError

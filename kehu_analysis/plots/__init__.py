@@ -6,13 +6,14 @@ from kehu_analysis.plots.clv import (
     customer_lifetime_value,
     equity_by_segment,
     holdout_check,
-    lifetime_value,
     probability_check,
+    purchase_forecast,
     value_concentration,
     weekly_tracking,
 )
+from kehu_analysis.plots.data_quality import data_quality, log_doubts
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
-from kehu_analysis.plots.profiling import data_quality, log_doubts, quarter_sales
+from kehu_analysis.plots.sales import quarter_sales
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
 from kehu_analysis.plots.theme import apply_theme
 
@@ -29,10 +30,10 @@ __all__ = [
     "grade_customers",
     "grade_moves",
     "holdout_check",
-    "lifetime_value",
     "log_doubts",
     "overdue_customers",
     "probability_check",
+    "purchase_forecast",
     "quarter_sales",
     "retention_curve",
     "rfm_profile",

@@ -16,13 +16,13 @@ _BARS = 30
 _LEAST_SHARE_DRAWN = 1e-4
 
 
-def lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
+def purchase_forecast(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
     """Draw the expected sales of each coming quarter with the prediction interval.
 
     Parameters
     ----------
     finding
-        A ``lifetime_value`` finding.
+        A ``purchase_forecast`` finding.
     lang, ax
         Language, and axes to draw on.
     """

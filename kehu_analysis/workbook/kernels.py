@@ -30,7 +30,8 @@ _PRELOADED = (
     "kehu_analysis.workbook",
     "kehu_analysis.clv",
     "kehu_analysis.loyalty",
-    "kehu_analysis.profiling",
+    "kehu_analysis.data_quality",
+    "kehu_analysis.sales",
     "kehu_analysis.segmentation",
     "pyarrow.parquet",
 )

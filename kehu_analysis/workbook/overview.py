@@ -25,7 +25,7 @@ KEY_FIGURES = (
     ("grade_customers", "share_of_sales_a", None),
     ("cohort_retention", "retention_1", None),
     ("overdue_customers", "n_overdue", None),
-    ("lifetime_value", "expected_amount", None),
+    ("purchase_forecast", "expected_amount", None),
     ("data_quality", "n_customers", None),
 )
 _LONGEST_SECONDS = 600

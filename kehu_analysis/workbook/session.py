@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, open_dataset
-from kehu_analysis.data.doubts import log_doubts
+from kehu_analysis.data.doubts import doubtful_periods
 from kehu_analysis.errors import InsufficientDataError, ModelError, UsageError
 from kehu_analysis.finding import Finding
 from kehu_analysis.periods import Quarter
@@ -90,7 +90,7 @@ class Workbook:
 
     def doubts(self) -> pd.DataFrame:
         """Return the doubts about the log as a whole, with first and last day."""
-        return log_doubts(self.dataset.log_days(), timezone=self.dataset.timezone)
+        return doubtful_periods(self.dataset.log_days(), timezone=self.dataset.timezone)
 
     def truth(self) -> pd.DataFrame | None:
         """Return what is known for certain of simulated customers, with who had left and when; None of any others.

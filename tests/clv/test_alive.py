@@ -14,7 +14,7 @@ from kehu_analysis.clv import (
     alive_history,
     alive_map,
 )
-from kehu_analysis.clv.alive import largest_fall
+from kehu_analysis.clv.valuation.alive import largest_fall
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.summaries import btyd_summary
 

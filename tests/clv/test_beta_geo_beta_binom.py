@@ -13,8 +13,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoBetaBinomModel
-from kehu_analysis.clv.maximise import maximise
-from kehu_analysis.clv.objective import Objective
+from kehu_analysis.clv.fitting.maximise import maximise
+from kehu_analysis.clv.fitting.objective import Objective
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 
 NAMES = ["alpha", "beta", "gamma", "delta"]

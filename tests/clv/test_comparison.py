@@ -17,8 +17,8 @@ from kehu_analysis.clv import (
     compare_models,
     weekly_tracking,
 )
-from kehu_analysis.clv.comparison import choose, was_alive
-from kehu_analysis.clv.held_out import HeldOut
+from kehu_analysis.clv.evaluation.comparison import choose, was_alive
+from kehu_analysis.clv.evaluation.held_out import HeldOut
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.summaries import btyd_summary

@@ -9,12 +9,12 @@ from scipy import optimize, stats
 from sklearn.base import clone
 
 from kehu_analysis.clv import BetaGeoCNBDModel, BetaGeoModel, ModifiedBetaGeoModel
-from kehu_analysis.clv.covariates import CovariateEffects, Covariates
-from kehu_analysis.clv.effects import Effect, spread
-from kehu_analysis.clv.inference import likelihood_ratio_test, parameter_table
-from kehu_analysis.clv.intervals import predictive_draws
-from kehu_analysis.clv.objective import Objective
-from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.evaluation.inference import likelihood_ratio_test, parameter_table
+from kehu_analysis.clv.fitting.covariates import CovariateEffects, Covariates
+from kehu_analysis.clv.fitting.effects import Effect, spread
+from kehu_analysis.clv.fitting.objective import Objective
+from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.valuation.intervals import predictive_draws
 from kehu_analysis.errors import DataError, UsageError
 
 MODELS = [BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kehu_analysis.clv import BetaGeoModel, ParetoNBDModel, customer_lifetime_value
-from kehu_analysis.clv.discounting import Horizon
+from kehu_analysis.clv.valuation.discounting import Horizon
 
 
 def horizon(length: float | None, discount_rate: float = 0.1) -> Horizon:

@@ -16,16 +16,16 @@ from kehu_analysis.clv import (
     NBDModel,
     regularity,
 )
-from kehu_analysis.clv.discounted_purchases import discounted_regular_purchases
-from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
-from kehu_analysis.clv.purchases import History
-from kehu_analysis.clv.regular_purchases import (
+from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.numerics.discounted_purchases import discounted_regular_purchases
+from kehu_analysis.clv.numerics.geometric_dropout import expected_purchases_while_alive
+from kehu_analysis.clv.numerics.regular_purchases import (
     Stages,
     expected_regular_purchases,
     phases,
     probability_of_regular_purchases,
 )
-from kehu_analysis.clv.rising_factorials import log_rising, log_rising_slope
+from kehu_analysis.clv.numerics.rising_factorials import log_rising, log_rising_slope
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 
 NAMES = ["r", "alpha", "a", "b"]

@@ -6,8 +6,8 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, bootstrap_parameters
-from kehu_analysis.clv.intervals import order_statistics, quantiles
-from kehu_analysis.clv.objective import maximise
+from kehu_analysis.clv.fitting.objective import maximise
+from kehu_analysis.clv.valuation.intervals import order_statistics, quantiles
 from kehu_analysis.errors import ConvergenceError
 
 
@@ -67,7 +67,7 @@ def test_samples_that_cannot_be_fitted_are_drawn_again_unless_they_are_many(monk
         calls.append(1)
         return maximise(*args, **{**settings, "max_iterations": 0 if len(calls) == 1 else 200})
 
-    monkeypatch.setattr("kehu_analysis.clv.objective.maximise", fails_once)
+    monkeypatch.setattr("kehu_analysis.clv.fitting.objective.maximise", fails_once)
     assert len(bootstrap_parameters(model, summary, 5, rng=1)) == 5
     assert len(calls) == 6
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kehu_analysis.clv.maximise import maximise
+from kehu_analysis.clv.fitting.maximise import maximise
 
 
 def top_of(objective, size):

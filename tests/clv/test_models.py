@@ -20,9 +20,9 @@ from kehu_analysis.clv import (
     geometric,
     rising_factorials,
 )
-from kehu_analysis.clv.geometric_dropout import expected_purchases_while_alive
-from kehu_analysis.clv.intervals import parameter_facts
-from kehu_analysis.clv.purchases import History
+from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.numerics.geometric_dropout import expected_purchases_while_alive
+from kehu_analysis.clv.valuation.intervals import parameter_facts
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
 
 MODELS = [BetaGeoModel, ModifiedBetaGeoModel, NBDModel, GammaGammaModel]

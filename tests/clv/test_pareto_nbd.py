@@ -6,16 +6,16 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from kehu_analysis.clv import exponential_dropout
-from kehu_analysis.clv.base import FirstGuess
-from kehu_analysis.clv.exponential_dropout import (
+from kehu_analysis.clv.fitting.maximum_likelihood import FirstGuess
+from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.numerics.exponential_dropout import (
     discounted_lifetime,
     left_before,
     lifetime_within,
     log_odds_left,
     probability_of_purchases,
 )
-from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
-from kehu_analysis.clv.purchases import History
 from kehu_analysis.errors import InsufficientDataError
 
 NAMES = ["r", "alpha", "s", "beta"]

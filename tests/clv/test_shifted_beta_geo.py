@@ -11,8 +11,8 @@ from scipy import integrate, stats
 from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import ShiftedBetaGeoModel
-from kehu_analysis.clv.contracts import contract_counts
-from kehu_analysis.clv.discrete_dropout import discounted_survival
+from kehu_analysis.clv.models.contracts import contract_counts
+from kehu_analysis.clv.numerics.discrete_dropout import discounted_survival
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 
 EXTREME = [(0.7, 1.2), (1e-3, 1e-3), (1e-3, 1e6), (1e6, 1e-3), (1e6, 1e6), (1.0, 1.0), (50.0, 1e-3)]

@@ -105,7 +105,7 @@ def test_interval_of_a_bin_is_garwoods_where_nobody_bought(summaries):
 
 def test_interval_of_a_bin_is_poissons_for_poisson_counts():
     # Garwood (1936) for 10 events: 5.4254 to 16.9622 at 90 %; the counts vary no more than Poisson's.
-    from kehu_analysis.clv.validation import _mean_interval
+    from kehu_analysis.clv.evaluation.validation import _mean_interval
 
     low, high = _mean_interval(np.array([2.0, 2.0, 2.0, 2.0, 2.0]), 0.9)
     assert (low * 5, high * 5) == pytest.approx((5.4254, 16.9622), abs=1e-4)

@@ -9,7 +9,7 @@ import pytest
 
 from kehu_analysis.loyalty import cohort_retention
 from kehu_analysis.periods import Quarter
-from kehu_analysis.profiling import quarter_sales
+from kehu_analysis.sales import quarter_sales
 from kehu_analysis.segmentation import grade_customers
 
 AS_OF = date(1998, 6, 30)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 
 LOG = Path(__file__).parents[2] / "data" / "cdnow" / "transactions.csv"
 CALIBRATION_END = pd.Timestamp("1997-09-30")

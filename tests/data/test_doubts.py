@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kehu_analysis.data.doubts import COLUMNS, REASONS, log_doubts
+from kehu_analysis.data.doubts import COLUMNS, REASONS, doubtful_periods
 from kehu_analysis.data.doubts.closures import rest_days
 
 SHANGHAI, LONDON = "Asia/Shanghai", "Europe/London"
@@ -48,7 +48,10 @@ def between(days, first, last):
 
 
 def found(days, timezone=SHANGHAI):
-    return [tuple(row) for row in log_doubts(days, timezone=timezone)[["reason", "first_date", "last_date"]].to_numpy()]
+    return [
+        tuple(row)
+        for row in doubtful_periods(days, timezone=timezone)[["reason", "first_date", "last_date"]].to_numpy()
+    ]
 
 
 def shop(n_days=800, level=60, seed=0):
@@ -120,7 +123,7 @@ def test_a_period_loaded_again_is_found_to_the_day(make, first, n_days, copies):
     days.loc[again, "n_repeated_lines"] += lines * (copies - 1)
     days.loc[again, "n_lines"] *= copies
     days.loc[again, "amount"] *= copies
-    doubts = log_doubts(days, timezone=SHANGHAI)
+    doubts = doubtful_periods(days, timezone=SHANGHAI)
     planted = days.loc[again, "date"]
     assert doubts["reason"].tolist() == ["loaded_twice"]
     assert (doubts["first_date"][0], doubts["last_date"][0]) == (planted.iloc[0], planted.iloc[-1])
@@ -130,7 +133,7 @@ def test_a_period_loaded_again_is_found_to_the_day(make, first, n_days, copies):
 
 def test_a_log_that_repeats_everywhere_is_doubted_as_a_whole():
     days = a_log(60 * noise(700), share=0.3)
-    doubts = log_doubts(days, timezone=SHANGHAI)
+    doubts = doubtful_periods(days, timezone=SHANGHAI)
     assert doubts["reason"].tolist() == ["many_repeated_lines"]
     assert doubts["n_lines"][0] == days["n_lines"].sum()
     assert doubts["size"][0] == pytest.approx(0.3, abs=0.01)
@@ -173,7 +176,7 @@ def test_a_week_with_a_few_lines_is_as_good_as_missing():
     days = shop()
     few = between(days, date(2023, 6, 5), date(2023, 6, 11))
     days.loc[few, ["n_lines", "n_repeated_lines"]] = [1, 0]
-    (doubt,) = log_doubts(days, timezone=SHANGHAI).itertuples()
+    (doubt,) = doubtful_periods(days, timezone=SHANGHAI).itertuples()
     assert (doubt.reason, doubt.first_date, doubt.last_date, doubt.n_lines) == (
         *("missing_weeks", date(2023, 6, 5), date(2023, 6, 11)),
         7,
@@ -215,7 +218,7 @@ def test_a_jump_to_another_level_is_found_within_two_days(make, factor):
     days.loc[after, "n_lines"] = np.maximum((days.loc[after, "n_lines"] * factor).astype(int), 1)
     days.loc[after, "amount"] *= factor
     days["n_repeated_lines"] = 0
-    (doubt,) = log_doubts(days, timezone=SHANGHAI).itertuples()
+    (doubt,) = doubtful_periods(days, timezone=SHANGHAI).itertuples()
     assert (doubt.reason, doubt.last_date) == ("level_shift", days["date"].iloc[-1])
     assert abs((doubt.first_date - date(2023, 5, 10)).days) <= 2
     assert doubt.size == pytest.approx(factor, rel=0.3)
@@ -237,7 +240,7 @@ def test_another_unit_is_found_to_the_day(factor, first, last):
     days = shop(seed=2)
     odd = between(days, first, last)
     days.loc[odd, ["amount", "median_amount"]] *= factor
-    doubts = log_doubts(days, timezone=SHANGHAI)
+    doubts = doubtful_periods(days, timezone=SHANGHAI)
     assert doubts["reason"].tolist() == ["power_of_ten"]
     planted = days.loc[odd, "date"]
     assert (doubts["first_date"][0], doubts["last_date"][0]) == (planted.iloc[0], planted.iloc[-1])
@@ -274,16 +277,16 @@ DAY = st.tuples(
 def test_any_days_can_be_asked(rows, timezone):
     days = pd.DataFrame(rows, columns=["date", "n_lines", "share", "amount", "median_amount"])
     days = days.assign(n_repeated_lines=(days["n_lines"] * days["share"]).astype("int64"), n_customers=1)
-    doubts = log_doubts(days, timezone=timezone)
+    doubts = doubtful_periods(days, timezone=timezone)
     assert tuple(doubts.columns) == COLUMNS
     assert set(doubts["reason"]) <= set(REASONS)
     assert (doubts["first_date"] <= doubts["last_date"]).all()
     assert np.isfinite(doubts["size"]).all()
-    pd.testing.assert_frame_equal(doubts, log_doubts(days[::-1], timezone=timezone))
+    pd.testing.assert_frame_equal(doubts, doubtful_periods(days[::-1], timezone=timezone))
 
 
 def test_few_days_and_long_logs():
-    assert log_doubts(shop().head(0), timezone=SHANGHAI).empty
+    assert doubtful_periods(shop().head(0), timezone=SHANGHAI).empty
     assert found(shop().head(1)) == []
     assert found(shop().head(2)) == []
     yearly = pd.DataFrame({"date": [date(year, 5, 4) for year in range(2000, 2020)], "amount": 5.0, "n_lines": 1})

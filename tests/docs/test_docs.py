@@ -14,7 +14,7 @@ import pytest
 import xlsxwriter
 from packaging.requirements import Requirement
 
-from kehu_analysis import cli, clv, labels, loyalty, open_dataset, profiling, segmentation
+from kehu_analysis import cli, clv, data_quality, labels, loyalty, open_dataset, sales, segmentation
 from kehu_analysis.data import contract
 from kehu_analysis.data.reading.sources import SUFFIXES
 from kehu_analysis.data.settings import DatasetSettings, TableSettings, read_settings
@@ -216,7 +216,7 @@ def test_formats_are_those_that_are_read(page: str) -> None:
 def public_analyses() -> dict[str, str]:
     """Return the findings' functions and the models by their full public names."""
     found = {}
-    for room in (profiling, segmentation, loyalty, clv):
+    for room in (data_quality, sales, segmentation, loyalty, clv):
         for name in room.__all__:
             thing = getattr(room, name)
             is_finding = inspect.isfunction(thing) and thing.__annotations__.get("return") == "Finding"

@@ -20,8 +20,8 @@ from kehu_analysis.clv import (
     ModifiedBetaGeoModel,
     ShiftedBetaGeoModel,
 )
-from kehu_analysis.clv.inference import likelihood_ratio_test
-from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.evaluation.inference import likelihood_ratio_test
+from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 from kehu_analysis.summaries import btyd_summary
 
 pytestmark = pytest.mark.external

@@ -37,7 +37,7 @@ def value() -> Finding:
         facts[f"expected_amount_q{quarter}_low"] = Fact(low, "currency")
         facts[f"expected_amount_q{quarter}_high"] = Fact(high, "currency")
         facts[f"q{quarter}_end"] = Fact(date(2026, 3 * quarter, 30), "date")
-    return Finding("lifetime_value", table, facts, currency="CNY")
+    return Finding("purchase_forecast", table, facts, currency="CNY")
 
 
 def test_probability_check_draws_shares_over_probabilities():
@@ -103,7 +103,7 @@ def error_ends(ax):
 
 
 def test_lifetime_value_draws_quarters_with_their_intervals(value):
-    ax = plots.lifetime_value(value, lang="zh")
+    ax = plots.purchase_forecast(value, lang="zh")
     assert [bar.get_height() for bar in ax.patches] == [30_000, 20_000]
     assert error_ends(ax) == [(25_000, 36_000), (15_000, 26_000)]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["至 2026-03-30", "至 2026-06-30"]
@@ -127,7 +127,7 @@ def test_holdout_check_draws_expected_and_actual(check):
     assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "1", "7+"]
 
 
-@pytest.mark.parametrize("name", ["lifetime_value", "value_concentration"])
+@pytest.mark.parametrize("name", ["purchase_forecast", "value_concentration"])
 def test_axes_given_are_drawn_on(value, name):
     _, ax = plt.subplots()
     assert getattr(plots, name)(value, ax=ax) is ax

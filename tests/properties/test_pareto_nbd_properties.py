@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 
 
 def log_uniform(low: float, high: float) -> st.SearchStrategy[float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv import BetaGeoModel
-from kehu_analysis.clv.inference import parameter_table
+from kehu_analysis.clv.evaluation.inference import parameter_table
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 PURCHASES = {"r": 1.5, "alpha": 5.0, "a": 1.2, "b": 3.0}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv import BetaGeoBetaBinomModel, ShiftedBetaGeoModel
-from kehu_analysis.clv.intervals import parameter_facts
+from kehu_analysis.clv.valuation.intervals import parameter_facts
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 PURCHASES = {"alpha": 1.2, "beta": 1.5, "gamma": 0.8, "delta": 3.0}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv import BetaGeoCNBDModel, ModifiedBetaGeoCNBDModel
-from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles
+from kehu_analysis.clv.valuation.intervals import parameter_facts, predictive_draws, quantiles
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 # BG/NBD itself is recovered with the value of its customers, future and all.

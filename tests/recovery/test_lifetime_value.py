@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import special
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
-from kehu_analysis.clv.gamma_gamma import expected_spend_of
-from kehu_analysis.clv.intervals import parameter_facts, parameter_interval, predictive_draws, quantiles
-from kehu_analysis.clv.purchases import History
+from kehu_analysis.clv.models.gamma_gamma import expected_spend_of
+from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval, predictive_draws, quantiles
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 FloatArray = npt.NDArray[np.float64]

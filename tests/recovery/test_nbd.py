@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv import NBDModel
-from kehu_analysis.clv.intervals import parameter_facts, predictive_draws, quantiles
+from kehu_analysis.clv.valuation.intervals import parameter_facts, predictive_draws, quantiles
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 TRUTH = {"r": 0.8, "alpha": 8.0}

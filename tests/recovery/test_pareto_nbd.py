@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from kehu_analysis.clv.intervals import parameter_facts, parameter_interval, quantiles
-from kehu_analysis.clv.pareto_nbd import ParetoNBDModel
-from kehu_analysis.clv.purchases import History
+from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
+from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval, quantiles
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 FloatArray = npt.NDArray[np.float64]

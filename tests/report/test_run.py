@@ -139,7 +139,7 @@ def test_small_data_make_a_report_that_says_what_they_cannot_carry(tmp_path, row
     done = kehu("report", write_log(tmp_path / "data", rows), "--out", tmp_path / "out", "--lang", "en")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
-    assert "lifetime_value" in metrics["not_run"]
+    assert "purchase_forecast" in metrics["not_run"]
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert page.count("Not run:") >= len(metrics["not_run"])
 

@@ -1,0 +1,1 @@
+"""From a summary of purchases to parameters: samples, likelihoods, covariates, the search for the maximum."""

@@ -1,0 +1,297 @@
+"""What the models of this package have in common: scikit-learn's manners and maximum likelihood."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import ClassVar, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from kehu_analysis.clv.arrays import FloatArray, IntArray
+from kehu_analysis.clv.checks import as_number, check_table, generator_of, is_whole
+from kehu_analysis.clv.fitting.effects import spread
+from kehu_analysis.clv.fitting.maximise import Maximum
+from kehu_analysis.clv.fitting.objective import Objective
+from kehu_analysis.clv.fitting.sample import Sample
+from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
+
+RandomSource = int | np.random.Generator
+
+#: Standard deviation of a log-parameter beyond which the normal approximation is no longer taken at its word.
+_WIDE_DEVIATION = 0.3
+_REGION = 0.999
+_ROUNDS = 20
+#: Totals of two fits differ by this share at most where they are sums of the same numbers in another order.
+SAME_TOTALS = 1e-9
+
+
+class FirstGuess(NamedTuple):
+    """Where a search begins: parameters in the sample's measure, and minus the Hessian in their logarithms if known."""
+
+    parameters: FloatArray
+    curvature: FloatArray | None = None
+
+
+class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries no types
+    """A model with positive parameters, fitted by maximum likelihood in their logarithms.
+
+    Parameters
+    ----------
+    max_iterations
+        Largest number of steps of the search.
+    tolerance
+        Largest gradient, in standard errors, that counts as a maximum.
+
+    Attributes
+    ----------
+    params_
+        Series, shape (k,), by parameter name; those of the model, then the coefficients of covariates.
+    standard_errors_
+        Series, shape (k,); NaN for parameters at the boundary.
+    covariance_
+        DataFrame, shape (k, k), of the parameters; NaN for those at the boundary.
+    log_covariance_
+        DataFrame, shape (k, k), of the parameters' logarithms, in which the normal approximation is good, and of
+        coefficients as they are; 0 for those at the limit of the search, given which the others' are.
+    at_boundary_
+        Names of parameters that the data drive towards zero or infinity, alone or together (say a and b, where
+        all customers share one chance to leave). They stand where the search ends, far out; predictions hold, the
+        parameters do not.
+    log_likelihood_
+        Maximised log-likelihood, all constants in, in the unit of the data.
+    converged_
+        True after a fit that returned.
+    n_customers_
+        Number of customers fitted on (sum of weights).
+    totals_
+        Array of a few sums over these customers, by which to know whether two fits were to the same.
+    """
+
+    parameter_names: ClassVar[tuple[str, ...]]
+    #: Power of the sample's measure that each parameter carries (a scale parameter: 1).
+    _dimensions: ClassVar[tuple[int, ...]]
+    #: Whether a maximum within the limits may not be the highest.
+    _has_several_maxima: ClassVar[bool] = False
+
+    def __init__(self, *, max_iterations: int = 200, tolerance: float = 1e-4) -> None:
+        self.max_iterations = max_iterations
+        self.tolerance = tolerance
+
+    @abstractmethod
+    def _sample(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
+
+    @abstractmethod
+    def _start(self, sample: Sample) -> FloatArray:
+        """Return parameters, in the sample's measure, to begin with."""
+
+    def _first_guess(self, sample: Sample) -> FirstGuess:
+        """Return where the search begins."""
+        return FirstGuess(self._start(sample))
+
+    def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return further parameters to begin with where a search ended, at ``parameters``, at no sure maximum."""
+        return []
+
+    @abstractmethod
+    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n).
+
+        A parameter is one number, or one a row where covariates move it.
+        """
+
+    def _coefficient_names(self) -> tuple[str, ...]:
+        """Return the names of the coefficients of covariates, in the order of the sample's effects."""
+        return ()
+
+    def _ridge(self) -> float:
+        """Return what half the squared coefficients cost."""
+        return 0.0
+
+    def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
+        """Fit to a summary of purchases.
+
+        Parameters
+        ----------
+        summary
+            One row a customer, or a group of identical customers with their number as ``weight``; the
+            columns are the model's.
+        y
+            Ignored; there for scikit-learn.
+
+        Raises
+        ------
+        DataError
+            The summary breaks its rules.
+        InsufficientDataError
+            The customers do not carry the model.
+        ConvergenceError
+            The search did not reach a maximum.
+        UsageError
+            ``max_iterations`` is no whole number, or ``tolerance`` not above 0.
+        """
+        check_table(summary)
+        if not (is_whole(self.max_iterations) and as_number(self.tolerance) > 0):
+            raise UsageError("bad_search", max_iterations=self.max_iterations, tolerance=self.tolerance)
+        sample = self._sample(summary)
+        objective = Objective(self, sample)
+        names = [*self.parameter_names, *self._coefficient_names()]
+        top = self._highest(objective, len(names))
+        parameters = self._in_unit_of_data(objective.parameters(top.location), sample)
+        if not top.converged:
+            at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))
+            report = f"{top.evaluations} evaluations, scaled gradient {top.scaled_gradient:.3g}, {at}"
+            raise ConvergenceError("model_not_converged", model=type(self).__name__, report=report)
+        # A coefficient is no logarithm: its uncertainty is what it is.
+        scales = np.where(np.arange(len(names)) < len(self.parameter_names), parameters, 1.0)
+        known = np.where(top.at_boundary, np.nan, scales)
+        self.params_ = pd.Series(parameters, index=names)
+        self.at_boundary_ = tuple(n for n, is_there in zip(names, top.at_boundary, strict=True) if is_there)
+        self.log_covariance_ = pd.DataFrame(top.covariance, index=names, columns=names)
+        self.covariance_ = self.log_covariance_ * np.outer(known, known)
+        self.standard_errors_ = pd.Series(np.sqrt(np.diag(top.covariance)) * known, index=names)
+        self.log_likelihood_ = top.value + objective.penalty(top.location) + sample.log_jacobian
+        self.converged_ = True
+        self.n_customers_ = round(float(sample.weight.sum()))
+        self.totals_ = sample.totals()
+        return self
+
+    def was_fitted_to(self, summary: pd.DataFrame) -> bool:
+        """Tell whether these are the customers of the fit, as far as sums over all of them tell.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, DataError
+        """
+        check_is_fitted(self, "totals_")
+        try:
+            totals = self._sample(summary).totals()
+        except InsufficientDataError:
+            return False
+        return totals.shape == self.totals_.shape and np.allclose(totals, self.totals_, rtol=SAME_TOTALS, atol=0)
+
+    def _highest(self, objective: Objective, n_places: int) -> Maximum:
+        # From where the model begins; and where that may not lead to the highest, from its other beginnings too.
+        n_positive = len(self.parameter_names)
+
+        def climb(parameters: FloatArray, curvature: FloatArray | None = None) -> Maximum:
+            return objective.climb(np.concatenate([np.log(parameters), np.zeros(n_places - n_positive)]), curvature)
+
+        first = self._first_guess(objective.sample)
+        top = climb(first.parameters, first.curvature if n_places == n_positive else None)
+        if top.converged and not top.at_boundary.any() and not self._has_several_maxima:
+            return top
+        others = [climb(start) for start in self._other_starts(objective.parameters(top.location)[:n_positive])]
+        return max([top, *others], key=lambda one: (one.converged, one.value))
+
+    def log_likelihood(self, summary: pd.DataFrame) -> float:
+        """Log-likelihood of customers under the parameters that the model has, all constants in.
+
+        Parameters
+        ----------
+        summary
+            As for :meth:`fit`, whose errors it raises; it need not be what the model was fitted to.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Not fitted yet.
+        """
+        return self._log_likelihood_at(self._parameters(), self._sample(summary))
+
+    def draw_parameters(self, draws: int, rng: RandomSource, summary: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Draw parameters from the normal approximation in their logarithms.
+
+        Parameters
+        ----------
+        draws
+            Number of draws.
+        rng
+            Seed or generator.
+        summary
+            What the model was fitted to; other customers are of no use here. Where some logarithm is uncertain by more
+            than 0.3 the approximation reaches far beyond what the data allow; draws less likely than the 99.9 %
+            confidence region are then drawn again.
+
+        Returns
+        -------
+        DataFrame
+            Shape (draws, k), one column a parameter.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Not fitted yet.
+        """
+        check_is_fitted(self, "log_covariance_")
+        generator = generator_of(rng)
+        variances = np.diag(self.log_covariance_)
+        free = np.flatnonzero(variances > 0)
+        root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
+        values = self._around_the_fit(draws, free, root, generator)
+        if summary is not None and variances.max() > _WIDE_DEVIATION**2 and self.was_fitted_to(summary):
+            values = self._likely(values, free, root, generator, self._sample(summary))
+        return pd.DataFrame(values, columns=list(self.params_.index))
+
+    def _around_the_fit(self, draws: int, free: IntArray, root: FloatArray, rng: np.random.Generator) -> FloatArray:
+        values = np.tile(self._parameters(), (draws, 1))
+        moved = np.zeros(values.shape)
+        moved[:, free] = rng.standard_normal(values.shape)[:, free] @ root.T
+        n_positive = len(self.parameter_names)
+        with np.errstate(over="ignore"):  # such a draw is never likely
+            values[:, :n_positive] *= np.exp(moved[:, :n_positive])
+        values[:, n_positive:] += moved[:, n_positive:]
+        return values
+
+    def _likely(
+        self, values: FloatArray, free: IntArray, root: FloatArray, rng: np.random.Generator, sample: Sample
+    ) -> FloatArray:
+        lowest = self.log_likelihood_ - stats.chi2.ppf(_REGION, len(free)) / 2
+
+        def is_likely(parameters: FloatArray) -> bool:
+            with np.errstate(all="ignore"):
+                return self._log_likelihood_at(parameters, sample) >= lowest
+
+        unlikely = np.array([not is_likely(row) for row in values])
+        for _ in range(_ROUNDS):
+            again = np.flatnonzero(unlikely)
+            if not len(again):
+                break
+            values[again] = self._around_the_fit(len(again), free, root, rng)
+            unlikely[again] = [not is_likely(row) for row in values[again]]
+        # The fit itself stands in where the approximation hardly ever hits the region.
+        values[unlikely] = self._parameters()
+        return values
+
+    def _log_likelihood_at(self, parameters: FloatArray, sample: Sample) -> float:
+        scaled = parameters.copy()
+        scaled[: len(self.parameter_names)] /= sample.measure ** np.asarray(self._dimensions, dtype=float)
+        by_row = spread(scaled, sample.effects, len(self.parameter_names))
+        return float(np.sum(self._log_likelihoods(by_row, sample)[0] * sample.weight)) + sample.log_jacobian
+
+    def _in_unit_of_data(self, parameters: FloatArray, sample: Sample) -> FloatArray:
+        scaled = parameters.copy()
+        scaled[: len(self.parameter_names)] *= sample.measure ** np.asarray(self._dimensions, dtype=float)
+        return scaled
+
+    def _parameters(self) -> FloatArray:
+        check_is_fitted(self, "params_")
+        return np.asarray(self.params_, dtype=np.float64)
+
+
+@contextmanager
+def unchanged_on_failure(model: BaseEstimator) -> Iterator[None]:
+    """Leave a model as it was where a fit fails: half of an old one and half of a new one would tell nonsense."""
+    before = dict(vars(model))
+    try:
+        yield
+    except BaseException:
+        vars(model).clear()
+        vars(model).update(before)
+        raise

@@ -1,0 +1,343 @@
+"""What each customer is still worth, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from kehu_analysis.clv.checks import days_per_unit, fewest_draws, generator_of
+from kehu_analysis.clv.fitting.bootstrap import bootstrap_parameters
+from kehu_analysis.clv.fitting.maximum_likelihood import MaximumLikelihoodModel, RandomSource
+from kehu_analysis.clv.models.beta_geo import BetaGeoModel
+from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
+from kehu_analysis.clv.models.purchases import PurchaseModel
+from kehu_analysis.clv.valuation.customer_columns import COST_KNOWN, MARGIN
+from kehu_analysis.clv.valuation.discounting import Horizon
+from kehu_analysis.clv.valuation.equity_bounds import CustomerEquity
+from kehu_analysis.clv.valuation.expected_value import Valuation
+from kehu_analysis.clv.valuation.intervals import with_interval
+from kehu_analysis.clv.valuation.lifetime_value_inputs import (
+    OTHER_SEGMENTS,
+    SMALLEST_SEGMENT,
+    check_draws,
+    customers_to_value,
+    margin_shares,
+    segments_of,
+)
+from kehu_analysis.errors import UsageError
+from kehu_analysis.finding import Fact, Finding
+
+Model = TypeVar("Model", bound=MaximumLikelihoodModel)
+
+_TOP_SHARE = 0.2
+#: Customers up to whose number parameters vary from draw to draw: beyond, they are known so well that they hardly
+#: matter to any one customer.
+_MOST_WITH_VARYING_PARAMETERS = 40_000
+_MANY_DRAWS, _FEW_DRAWS = 499, 99
+
+
+@dataclass(frozen=True)
+class CustomerValues(Finding):
+    """A finding of :func:`customer_lifetime_value`.
+
+    Attributes
+    ----------
+    segments
+        What :func:`equity_by_segment` tells: one row a segment.
+    """
+
+    segments: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def customer_lifetime_value(
+    summary: pd.DataFrame,
+    *,
+    purchase_model: PurchaseModel | None = None,
+    spend_model: GammaGammaModel | None = None,
+    horizon: float | None = 3.0,
+    horizon_unit: str = "year",
+    discount_rate: float = 0.10,
+    margin: float | str | None = None,
+    time_unit: str = "week",
+    segment: str | None = None,
+    interval: float = 0.9,
+    draws: int | None = None,
+    parameter_draws: Literal["normal", "bootstrap"] = "normal",
+    rng: RandomSource = 0,
+) -> CustomerValues:
+    r"""Tell what each customer's coming purchases are worth today, and those of all together (customer equity).
+
+    Parameters
+    ----------
+    summary
+        One row a customer: customer_id, frequency (repeat purchase days), recency and T (ages in ``time_unit``),
+        monetary_value (currency per repeat purchase day), and the columns named by ``margin`` and ``segment``; with
+        those of :func:`~kehu_analysis.clv.with_margins` the finding says of how many customers costs are known.
+    purchase_model, spend_model
+        Models, fitted to customers in ``time_unit``; those not fitted yet are, to ``summary``. By default BG/NBD and
+        Gamma-Gamma.
+    horizon, horizon_unit
+        How far ahead, in day, week, month (365.25 / 12 days), quarter or year; None for the whole life.
+    discount_rate
+        Effective rate per year; 0.10 makes 1.10 in a year worth 1 today.
+    margin
+        Share of sales that is margin: one share above 0 and up to 1, or a column with each customer's own, which may
+        be below 0. By default values are sales, and the finding says so.
+    time_unit
+        Unit of recency and T.
+    segment
+        Column with each customer's segment, for :func:`equity_by_segment`.
+    interval
+        Coverage of every interval.
+    draws
+        Futures drawn of each customer; by default 499, or 99 where there are many customers.
+    parameter_draws
+        ``normal`` takes the uncertainty of parameters from the normal approximation in their logarithms,
+        ``bootstrap`` from fits to customers drawn anew, where the models were fitted to these customers.
+    rng
+        Seed or generator.
+
+    Returns
+    -------
+    Finding
+        ``customer_lifetime_value``. Table, a row a customer by value: customer_id, (segment,) probability_alive,
+        expected_purchases (up to the horizon, not discounted; missing where it is endless), expected_spend (currency
+        per purchase day), customer_lifetime_value (currency today), value_parameter_low and value_parameter_high (what
+        is open because the parameters are estimated), value_low and value_high (what may come: chance and parameters
+        together), running_share_of_customers, running_share_of_value. Facts: customer_equity with both intervals,
+        ``value_is`` (``margin`` or ``sales``).
+
+    Raises
+    ------
+    DataError
+        The summary breaks its rules, or a margin share is missing or above 1.
+    InsufficientDataError, ConvergenceError
+        A model could not be fitted, or mean spend does not exist.
+    UsageError
+        Horizon, units, rate, margin, interval or draws cannot be used (or too few draws for the interval), nothing is
+        discounted on an endless horizon, or a bootstrap is asked for of models fitted to other customers.
+
+    Notes
+    -----
+    Value is margin share times expected spend times discounted expected purchases,
+    :math:`D(H) = \int_0^H e^{-\delta t} dE(t)`, with :math:`\delta` the logarithm of 1 + ``discount_rate`` (Fader,
+    Hardie and Lee 2005, "RFM and CLV"; Gupta, Lehmann and Stuart 2004 for customer equity). Parameter intervals are
+    the delta method's, normal for the logarithm of the value. Up to 40,000 customers, parameters vary from draw to
+    draw; beyond, each customer's futures are drawn at the fitted parameters, whose uncertainty is negligible there for
+    one customer, and totals have the variance of chance, from the draws, plus that of parameters. Of segments of fewer
+    than 1,000 customers the drawn totals themselves are kept there, and moved by what is open about the parameters.
+
+    Examples
+    --------
+    >>> truth = BetaGeoModel()
+    >>> truth.params_ = pd.Series({"r": 1.0, "alpha": 8.0, "a": 0.8, "b": 2.5})
+    >>> rng = np.random.default_rng(2)
+    >>> customers = truth.simulate_customers(rng.uniform(20, 100, 400), rng=rng)
+    >>> customers["customer_id"] = [f"{i:03}" for i in range(400)]
+    >>> customers["monetary_value"] = np.where(customers["frequency"] > 0, rng.gamma(6, 10, 400), 0.0)
+    >>> finding = customer_lifetime_value(customers, horizon=1, margin=0.3, draws=49)
+    >>> low, value, high = (finding.facts[f"customer_equity{end}"].value for end in ("_low", "", "_high"))
+    >>> low < value < high, finding.facts["value_is"].value
+    (True, 'margin')
+    """
+    check_draws(interval, draws, parameter_draws)
+    reach = Horizon.of(horizon, horizon_unit, discount_rate=discount_rate, time_unit=time_unit)
+    customers = customers_to_value(summary, segment)
+    share = margin_shares(customers, margin)
+    if not isinstance(purchase_model, PurchaseModel | None):
+        raise UsageError("not_in_continuous_time", model=type(purchase_model).__name__)
+    purchases = _fitted(BetaGeoModel() if purchase_model is None else purchase_model, customers)
+    spends = _fitted(GammaGammaModel() if spend_model is None else spend_model, customers)
+    models: tuple[MaximumLikelihoodModel, ...] = (purchases, spends)
+    names, codes = segments_of(customers, segment)
+    generator = generator_of(rng)
+    varies = len(customers) <= _MOST_WITH_VARYING_PARAMETERS
+    n_draws = draws or max(_MANY_DRAWS if varies else _FEW_DRAWS, fewest_draws(interval))
+    sets, covariances = [model.params_.to_frame().T for model in models], [model.log_covariance_ for model in models]
+    if parameter_draws == "bootstrap":
+        for model in models:
+            if not model.was_fitted_to(customers):
+                raise UsageError("bootstrap_of_others", model=type(model).__name__)
+        drawn = [bootstrap_parameters(model, customers, n_draws, generator) for model in models]
+        covariances = [_log_covariance(model, of) for model, of in zip(models, drawn, strict=True)]
+        sets = drawn if varies else sets
+    elif varies:
+        sets = [model.draw_parameters(n_draws, generator, customers) for model in models]
+    valuation = Valuation(customers, purchases, spends, reach)
+    equity = CustomerEquity(valuation, share, codes, [one.to_numpy() for one in covariances], interval)
+    purchase_sets, spend_sets = (one.to_numpy(dtype=float) for one in sets)
+    equity.draw(purchase_sets, spend_sets, n_draws, generator)
+    table = _table(customers, valuation, equity, segment)
+    repeats = customers["frequency"] > 0
+    facts = {
+        "n_customers": Fact(len(customers), "customers"),
+        "value_is": Fact("sales" if margin is None else "margin", "code"),
+        "horizon_days": Fact(reach.days if np.isfinite(reach.days) else None, "days"),
+        "history_days": Fact(round(float(customers["T"].max()) * days_per_unit(time_unit)), "days"),
+        "discount_rate": Fact(discount_rate, "share"),
+        "interval": Fact(interval, "share"),
+        **_total(equity),
+        "expected_purchases": Fact(float(valuation.purchases.sum()), "purchases"),
+        **_concentration(table),
+        "n_without_spend": Fact(int((repeats & (customers["monetary_value"] <= 0)).sum()), "customers"),
+        "n_negative_margin": Fact(int((share < 0).sum()), "customers"),
+        **_known_costs(customers, margin),
+    }
+    # Fixed parameters give totals the variance of the draws, and that of spend exists where px + q > 2 only.
+    p, q, _ = spends.params_
+    bought = customers["frequency"].where(repeats & (customers["monetary_value"] > 0), 0)
+    if not varies and bool((p * bought + q <= 2).any()):
+        facts["spend_tail"] = Fact(float(q), "parameter")
+    open_parameters = [*purchases.at_boundary_, *spends.at_boundary_]
+    if open_parameters:
+        facts["parameters_at_boundary"] = Fact(", ".join(open_parameters), "text")
+    parameters: dict[str, Any] = {
+        "purchase_model": type(purchases).__name__,
+        "horizon": horizon,
+        "horizon_unit": horizon_unit,
+        "discount_rate": discount_rate,
+        "margin": margin,
+        "time_unit": time_unit,
+        "segment": segment,
+        "interval": interval,
+        "draws": n_draws,
+        "parameter_draws": parameter_draws,
+        "parameters_vary": varies,
+    }
+    return CustomerValues(
+        "customer_lifetime_value",
+        table,
+        facts,
+        parameters,
+        _notes(facts, varies=varies),
+        segments=equity.by_segment(names),
+    )
+
+
+def equity_by_segment(finding: CustomerValues) -> Finding:
+    """Tell what the customers of each segment are worth, from the same futures as the customers' own values.
+
+    Parameters
+    ----------
+    finding
+        Of :func:`customer_lifetime_value` with ``segment``.
+
+    Returns
+    -------
+    Finding
+        ``equity_by_segment``. Table, a row a segment by value: segment (``other_segments`` for those of fewer than 5
+        customers, and for customers without one), n_customers, customer_equity, equity_parameter_low and
+        equity_parameter_high, equity_low and equity_high, share_of_equity.
+
+    Raises
+    ------
+    UsageError
+        The finding is another one, or values were not asked for by segment.
+    """
+    if not isinstance(finding, CustomerValues):
+        raise UsageError("wrong_finding", wanted="customer_lifetime_value", found=finding.name)
+    if finding.parameters["segment"] is None:
+        raise UsageError("no_segments")
+    table, named = finding.segments, finding.segments["segment"] != OTHER_SEGMENTS
+    wanted = ("n_customers", "value_is", "horizon_days", "discount_rate", "interval", "customer_equity")
+    facts = {name: finding.facts[name] for name in wanted} | {
+        "n_segments": Fact(int(named.sum()), "count"),
+        "first_segment": Fact(table["segment"].iloc[0], "code"),
+        "first_equity": Fact(table["customer_equity"].iloc[0], "currency"),
+        "first_equity_low": Fact(table["equity_low"].iloc[0], "currency"),
+        "first_equity_high": Fact(table["equity_high"].iloc[0], "currency"),
+        "first_share": Fact(table["share_of_equity"].iloc[0], "share"),
+        "smallest_segment": Fact(SMALLEST_SEGMENT, "customers"),
+    }
+    notes = [note for note in finding.notes if note.startswith(("value_endless", "value_until", "value_is"))]
+    if not named.all():
+        notes.append("small_segments_together")
+    return Finding("equity_by_segment", table, facts, finding.parameters, tuple(notes), finding.currency)
+
+
+def _fitted(model: Model, customers: pd.DataFrame) -> Model:
+    if hasattr(model, "params_"):
+        # Parameters that were set, as from a publication, have no uncertainty that is known.
+        check_is_fitted(model, "log_covariance_")
+        return model
+    fitted: Model = clone(model)
+    return fitted.fit(customers)
+
+
+def _log_covariance(model: MaximumLikelihoodModel, drawn: pd.DataFrame) -> pd.DataFrame:
+    n_positive = len(model.parameter_names)
+    location = drawn.copy()
+    location.iloc[:, :n_positive] = np.log(location.iloc[:, :n_positive])
+    return location.cov()
+
+
+def _table(customers: pd.DataFrame, valuation: Valuation, equity: CustomerEquity, segment: str | None) -> pd.DataFrame:
+    order = np.argsort(-equity.value, kind="stable")
+    columns: dict[str, Any] = {"customer_id": customers["customer_id"].take(order).array}
+    if segment is not None:
+        columns["segment"] = customers[segment].take(order).array
+    columns |= {
+        name: values[order]
+        for name, values in (
+            ("probability_alive", valuation.probability_alive),
+            ("expected_purchases", valuation.purchases),
+            ("expected_spend", valuation.spend),
+            ("customer_lifetime_value", equity.value),
+            ("value_parameter_low", equity.parameter_bounds[0]),
+            ("value_parameter_high", equity.parameter_bounds[1]),
+            ("value_low", equity.bounds[0]),
+            ("value_high", equity.bounds[1]),
+        )
+    }
+    columns["running_share_of_customers"] = np.arange(1, len(order) + 1) / len(order)
+    total = equity.totals[-1]
+    columns["running_share_of_value"] = np.cumsum(equity.value[order]) / (total if total > 0 else np.nan)
+    return pd.DataFrame(columns)
+
+
+def _total(equity: CustomerEquity) -> dict[str, Fact]:
+    (low, high), (parameter_low, parameter_high) = equity.total_bounds, equity.total_parameter_bounds
+    return with_interval("customer_equity", float(equity.totals[-1]), float(low[-1]), float(high[-1]), "currency") | {
+        "customer_equity_parameter_low": Fact(float(parameter_low[-1]), "currency"),
+        "customer_equity_parameter_high": Fact(float(parameter_high[-1]), "currency"),
+    }
+
+
+def _concentration(table: pd.DataFrame) -> dict[str, Fact]:
+    top = int(np.ceil(_TOP_SHARE * len(table)))
+    share = float(table["running_share_of_value"].iloc[top - 1])
+    return {"top_share_of_customers": Fact(_TOP_SHARE, "share"), "top_share_of_value": Fact(share, "share")}
+
+
+def _known_costs(customers: pd.DataFrame, margin: float | str | None) -> dict[str, Fact]:
+    known = customers[COST_KNOWN] if margin == MARGIN and COST_KNOWN in customers.columns else pd.Series(dtype=float)
+    return {
+        "n_margin_of_others": Fact(int((known == 0).sum()), "customers"),
+        "n_margin_of_some_lines": Fact(int(((known > 0) & (known < 1)).sum()), "customers"),
+    }
+
+
+def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
+    days, known = facts["horizon_days"].value, facts["history_days"].value
+    top = facts["top_share_of_value"].value
+    conditions = {
+        "value_endless": days is None,
+        "value_until_horizon": days is not None,
+        f"value_is_{facts['value_is'].value}": True,
+        "value_interval_kinds": varies,
+        "value_interval_kinds_fixed": not varies,
+        "horizon_beyond_history": isinstance(days, float) and isinstance(known, int) and days > known,
+        "left_out_of_spend": bool(facts["n_without_spend"].value),
+        "margin_below_zero": bool(facts["n_negative_margin"].value),
+        "margins_partly_known": any(facts[name].value for name in ("n_margin_of_others", "n_margin_of_some_lines")),
+        "share_above_all": isinstance(top, float) and top > 1,
+        "totals_without_variance": "spend_tail" in facts,
+        "parameters_at_boundary": "parameters_at_boundary" in facts,
+    }
+    return tuple(note for note, holds in conditions.items() if holds)

@@ -1,0 +1,150 @@
+"""Propose how dates and numbers are to be read that can be read in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import duckdb
+
+from kehu_analysis.data.checking.mapping import ColumnMapping
+from kehu_analysis.data.checking.parse import Style, clean_text, column_value
+from kehu_analysis.data.checking.writing_styles import find_styles
+from kehu_analysis.data.reading.samples import Sample
+from kehu_analysis.data.reading.text_files import ROW
+from kehu_analysis.data.schema import Column, Table
+from kehu_analysis.data.settings import AmountFrom, TableSettings
+from kehu_analysis.errors import DataError
+
+#: What each setting of style may be.
+CHOICES = {"date_order": ("day_first", "month_first"), "decimal_mark": (".", ",")}
+#: A log is kept day by day: under the wrong reading its days go back and forth, and so many times as far.
+_TIMES = 4
+_FEWEST_DAYS = 10
+
+
+@dataclass(frozen=True)
+class StyleProposal:
+    """A way of writing dates or numbers that can be read in two ways.
+
+    Attributes
+    ----------
+    setting
+        ``"date_order"`` or ``"decimal_mark"``.
+    example
+        A value that can be read in both ways.
+    chosen
+        One of :data:`CHOICES`; None where that is left to the analyst.
+    """
+
+    setting: str
+    example: str
+    chosen: str | None
+
+
+def propose_styles(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    samples: Sequence[Sample],
+    settings: TableSettings,
+    headers: Mapping[str, str],
+    amount_from: AmountFrom | None,
+    timezone: str,
+    fault: DataError | None = None,
+) -> tuple[StyleProposal, ...]:
+    """Find the styles that the values sampled, or the fault that the check found in all values, leave open.
+
+    Parameters
+    ----------
+    headers
+        Header of each column, recognised or proposed.
+    amount_from
+        The two columns that the amount is computed from, if it is.
+    fault
+        What the check said.
+    """
+    opened = [
+        (one.file, ColumnMapping({column: h for column, h in headers.items() if h in one.file.headers}, ()))
+        for one in samples
+    ]
+    wanted = settings.model_copy(update={"amount_from": amount_from})
+    found: list[StyleProposal] = []
+    for setting in CHOICES:
+        if getattr(settings, setting) is not None:
+            continue
+        other = next(name for name in CHOICES if name != setting)
+        # Only this setting is in question.
+        asked = wanted.model_copy(update={other: CHOICES[other][0]})
+        said = fault if fault is not None and fault.code.startswith(setting) else None
+        try:
+            find_styles(connection, table, opened, asked)
+        except DataError as error:
+            said = said or error
+        if said is not None:
+            chosen = None
+            if setting == "date_order" and said.code == "date_order_unknown":
+                chosen = _order_of_days(connection, table, samples, headers, timezone)
+            found.append(StyleProposal(setting, str(said.details.get("example", "")), chosen))
+    return tuple(found)
+
+
+def _order_of_days(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    samples: Sequence[Sample],
+    headers: Mapping[str, str],
+    timezone: str,
+) -> str | None:
+    """Return the order under which no day lies in the future, or under which the days of a log run on."""
+    names = (column.name for column in table.columns if column.kind == "date" and column.name in headers)
+    name = next(names, None)
+    column = table.column(name) if name is not None else None
+    if column is None:
+        return None
+    n_future, n_days, n_turns, way = {}, {}, {}, {}
+    for order in CHOICES["date_order"]:
+        days = _days(connection, column, headers[column.name], samples, timezone, Style(order))
+        n_future[order] = sum(is_future for file in days for _, is_future in file)
+        n_days[order] = len({day for file in days for day, _ in file})
+        n_turns[order] = sum(_n_turns(_steps(file)) for file in days)
+        way[order] = sum(abs(step) for file in days for step in _steps(file))
+    first, second = CHOICES["date_order"]
+    if column.past and (n_future[first] == 0) != (n_future[second] == 0):
+        return first if n_future[first] == 0 else second
+    for order, other in ((first, second), (second, first)):
+        runs_on = n_turns[order] < n_turns[other] and _TIMES * way[order] <= way[other]
+        if runs_on and n_days[order] >= _FEWEST_DAYS:
+            return order
+    return None
+
+
+def _days(
+    connection: duckdb.DuckDBPyConnection,
+    column: Column,
+    header: str,
+    samples: Sequence[Sample],
+    timezone: str,
+    style: Style,
+) -> list[list[tuple[int, bool]]]:
+    days = []
+    for sample in samples:
+        if header in sample.file.headers:
+            day = column_value(column, header, sample.file.types[header], timezone, style)
+            days.append(
+                connection.execute(
+                    f"SELECT day - DATE '1970-01-01', day > current_date + 1 FROM (SELECT {day} AS day, {ROW} AS row "
+                    f"FROM {sample.file.relation} WHERE {clean_text(header)} IS NOT NULL) "
+                    "WHERE day IS NOT NULL ORDER BY row"
+                ).fetchall()
+            )
+    return days
+
+
+def _steps(days: Sequence[tuple[int, bool]]) -> list[int]:
+    return [later - earlier for (earlier, _), (later, _) in pairwise(days)]
+
+
+def _n_turns(steps: Sequence[int]) -> int:
+    """Return how many steps go against the way that most go, be the newest first or last."""
+    return min(sum(step > 0 for step in steps), sum(step < 0 for step in steps))

@@ -64,8 +64,8 @@ def log(value: Fraction) -> float:
 def log_likelihoods(parameters, pasts) -> tuple[np.ndarray, np.ndarray]:
     model = BetaGeoBetaBinomModel()
     rows = frame([*pasts, (1, 1, 1), (1, 1, 1)])
-    sample = model._sample(rows.assign(weight=1.0))
-    each, derivatives = model._log_likelihoods([np.float64(value) for value in parameters], sample)
+    sample = model.sample_of(rows.assign(weight=1.0))
+    each, derivatives = model.log_likelihoods([np.float64(value) for value in parameters], sample)
     columns = [sample.columns[name].astype(int).tolist() for name in ("x", "t_x", "T")]
     place = {past: row for row, past in enumerate(zip(*columns, strict=True))}
     rows = [place[past] for past in pasts]
@@ -193,7 +193,7 @@ def test_the_highest_of_several_maxima_is_found():
         pasts = pd.DataFrame({"frequency": np.minimum(x, last), "recency": last, "T": 11})
         done = BetaGeoBetaBinomModel().fit(pasts)
         for start in ([1, 1, 1, 11], [8, 1.5, 2, 0.5], [0.3, 0.3, 3, 3], [50, 9, 0.5, 0.5]):
-            objective = Objective(done, done._sample(pasts))
+            objective = Objective(done, done.sample_of(pasts))
             top = maximise(objective, np.log(np.array(start, dtype=float)), max_iterations=200, tolerance=1e-4)
             # At the limits of the search a little may be left.
             assert top.value <= done.log_likelihood_ + 0.01

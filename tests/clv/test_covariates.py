@@ -193,7 +193,7 @@ def test_several_sets_of_parameters_are_spread_one_by_one():
 )
 def test_the_gradient_is_that_of_finite_differences(data, model, equal, ridge):
     made = model(**BOTH, equal_effects=equal, ridge=ridge).fit(data)
-    sample = made._sample(data)
+    sample = made.sample_of(data)
     objective = Objective(made, sample)
     location = np.random.default_rng(2).normal(0, 0.3, len(made.params_))
     gradient = objective(location)[1]
@@ -205,9 +205,9 @@ def test_the_gradient_is_that_of_finite_differences(data, model, equal, ridge):
 def test_the_fit_is_where_a_search_of_its_own_ends(data, fitted, model):
     # scipy's simplex, which uses no derivative, cannot climb higher from there.
     done = fitted[model.__name__]
-    objective = Objective(done, done._sample(data))
+    objective = Objective(done, done.sample_of(data))
     top = np.concatenate([np.log(done._parameters()[:4]), done._parameters()[4:]])
-    top[:4] -= np.log(done._sample(data).measure) * np.array(done._dimensions)
+    top[:4] -= np.log(done.sample_of(data).measure) * np.array(done.dimensions)
     best = optimize.minimize(lambda at: -objective(at)[0], top + 0.01, method="Nelder-Mead", options={"maxiter": 400})
     assert -best.fun <= objective(top)[0] + 1e-9
     assert done.log_likelihood(data) == pytest.approx(done.log_likelihood_, abs=1e-8)
@@ -236,7 +236,7 @@ def test_row_order_compression_and_unit_change_nothing(data, fitted, model):
     weighted = model(**BOTH).fit(data.assign(weight=2.0).sample(frac=1, random_state=1))
     unrolled = model(**BOTH).fit(twice)
     in_days = model(**BOTH).fit(data.assign(recency=data["recency"] * 7, T=data["T"] * 7))
-    unit = pd.Series(7.0 ** np.array([*done._dimensions, 0, 0, 0, 0]), index=done.params_.index)
+    unit = pd.Series(7.0 ** np.array([*done.dimensions, 0, 0, 0, 0]), index=done.params_.index)
     for other, scale in ((weighted, 1.0), (unrolled, 1.0), (in_days, unit)):
         np.testing.assert_allclose(other.params_ / scale, done.params_, rtol=1e-6)
     assert unrolled.log_likelihood_ == pytest.approx(2 * done.log_likelihood_, rel=1e-12)
@@ -293,7 +293,7 @@ def test_covariates_of_how_alike_customers_are_let_a_and_b_move_apart(model):
 
     # The model with a and b of each group of its own, fitted by scipy's simplex.
     def apart(at):
-        parts = [Objective(model(), model()._sample(half)) for half in halves]
+        parts = [Objective(model(), model().sample_of(half)) for half in halves]
         measures = [np.log(part.sample.measure) for part in parts]
         places = ([0, 1, 2, 3], [0, 1, 4, 5])
         shifted = [at[place] - np.array([0, measure, 0, 0]) for place, measure in zip(places, measures, strict=True)]

@@ -69,7 +69,7 @@ def dense(model, past, horizon, parameters):
 
 
 def expected(model, past, t, parameters):
-    return model._purchases_while_alive(past, np.full(len(past.x), t), parameters)
+    return model.purchases_while_alive(past, np.full(len(past.x), t), parameters)
 
 
 @pytest.mark.parametrize("model", [BetaGeoModel(), ParetoNBDModel()])
@@ -161,7 +161,7 @@ def test_parameter_bounds_are_the_spread_of_values_under_drawn_parameters(findin
         of = list(rates)
         p, q, v = sizes
         x, m = past.x, summary["monetary_value"].to_numpy()
-        value = purchases._probability_alive(past, of) * discounted_purchases_while_alive(purchases, past, horizon, of)
+        value = purchases.probability_alive_of(past, of) * discounted_purchases_while_alive(purchases, past, horizon, of)
         value = 0.3 * value * p * (v + x * m) / (p * x + q - 1)
         totals.append(value.sum())
         several.append(value[:20])

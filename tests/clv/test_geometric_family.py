@@ -113,9 +113,9 @@ def test_likelihood_is_the_integral_over_rates_and_chances(model, k, d, times):
     known = true_model(model, k)
 
     def log_likelihood(summary):
-        sample = known._sample(summary)
+        sample = known.sample_of(summary)
         parameters = TRUTH / sample.measure ** np.array([0, 1, 0, 0])
-        return known._log_likelihoods(parameters, sample)[0] @ sample.weight + sample.log_jacobian
+        return known.log_likelihoods(parameters, sample)[0] @ sample.weight + sample.log_jacobian
 
     both, twice = log_likelihood(pd.concat([one, other])), log_likelihood(pd.concat([other, other]))
     assert both - twice / 2 == pytest.approx(np.log(expected), abs=1e-8)
@@ -144,18 +144,18 @@ def test_a_second_maximum_is_found_where_the_first_is_that_nobody_leaves():
 @pytest.mark.parametrize(("model", "k", "d"), FAMILY)
 def test_gradient_is_the_derivative_also_with_parameters_by_row(model, k, d):
     known = true_model(model, k)
-    sample = known._sample(story(k, d, 300, 3))
+    sample = known.sample_of(story(k, d, 300, 3))
     n = len(sample.weight)
     for seed in range(3):
         parameters = np.exp(np.random.default_rng(seed).normal(0, 0.8, 4))
-        each, derivatives = known._log_likelihoods(parameters, sample)
-        by_row = known._log_likelihoods([np.full(n, value) for value in parameters], sample)
+        each, derivatives = known.log_likelihoods(parameters, sample)
+        by_row = known.log_likelihoods([np.full(n, value) for value in parameters], sample)
         assert by_row[0] == pytest.approx(each, rel=1e-10, abs=1e-12)
         assert by_row[1] == pytest.approx(derivatives, rel=1e-8, abs=1e-10)
         for place, value in enumerate(parameters):
             step = np.zeros(4)
             step[place] = 1e-5 * value
-            up, down = (known._log_likelihoods(parameters + sign * step, sample)[0] for sign in (1, -1))
+            up, down = (known.log_likelihoods(parameters + sign * step, sample)[0] for sign in (1, -1))
             numerical = (up - down) / (2 * step[place])
             assert derivatives[place] == pytest.approx(numerical, rel=1e-6, abs=1e-7)
 

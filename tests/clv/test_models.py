@@ -156,14 +156,14 @@ def test_too_few_iterations_are_reported(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_gradient_is_the_derivative(model):
     model = model()
-    sample = model._sample(customers())
+    sample = model.sample_of(customers())
     for seed in range(3):
         parameters = np.exp(np.random.default_rng(seed).normal(0, 0.7, len(model.parameter_names)))
-        _, derivatives = model._log_likelihoods(parameters, sample)
+        _, derivatives = model.log_likelihoods(parameters, sample)
         for k, value in enumerate(parameters):
             step = np.zeros(len(parameters))
             step[k] = 1e-5 * value
-            up, down = (model._log_likelihoods(parameters + sign * step, sample)[0] for sign in (1, -1))
+            up, down = (model.log_likelihoods(parameters + sign * step, sample)[0] for sign in (1, -1))
             numerical = (up - down) / (2 * step[k])
             assert derivatives[k] == pytest.approx(numerical, rel=1e-6, abs=1e-7)
 
@@ -356,12 +356,12 @@ def test_wide_draws_stay_where_the_data_allow():
     model = BetaGeoModel().fit(data)
     assert np.sqrt(np.diag(model.log_covariance_)).max() > 0.3
 
-    sample = model._sample(data)
-    scale = sample.measure ** np.asarray(model._dimensions, dtype=float)
+    sample = model.sample_of(data)
+    scale = sample.measure ** np.asarray(model.dimensions, dtype=float)
 
     def log_likelihood(row):
         with np.errstate(all="ignore"):
-            return np.sum(model._log_likelihoods(row / scale, sample)[0] * sample.weight) + sample.log_jacobian
+            return np.sum(model.log_likelihoods(row / scale, sample)[0] * sample.weight) + sample.log_jacobian
 
     free = int((np.diag(model.log_covariance_) > 0).sum())
     lowest = model.log_likelihood_ - stats.chi2.ppf(0.999, free) / 2
@@ -386,12 +386,12 @@ def test_sums_and_closed_forms_meet_where_one_gives_way_to_the_other(monkeypatch
     for kind in (BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel, NBDModel):
         model = kind()
         values = values[: len(model.parameter_names)]
-        sample = model._sample(rows)
+        sample = model.sample_of(rows)
         with monkeypatch.context() as patched:
             for module in (geometric, rising_factorials):
                 patched.setattr(module, "MOST_SUMMED", -1)
-            closed = model._log_likelihoods(values, sample)
-        for summed, other in zip(model._log_likelihoods(values, sample), closed, strict=True):
+            closed = model.log_likelihoods(values, sample)
+        for summed, other in zip(model.log_likelihoods(values, sample), closed, strict=True):
             np.testing.assert_allclose(summed, other, rtol=1e-10, atol=1e-10)
 
 

@@ -88,11 +88,11 @@ def test_log_likelihood_is_that_of_schmittlein_morrison_and_colombo(parameters, 
     constant = np.log(np.arange(x) + r).sum() + r * np.log(alpha) + s * np.log(beta)
     model = with_parameters(*parameters)
     two = summary_of([customer, (1, 1.0, 2.0)])
-    sample = model._sample(two)
+    sample = model.sample_of(two)
     one = {name: values * (sample.measure if name != "x" else 1) for name, values in sample.columns.items()}
     place = np.flatnonzero((one["x"] == x) & np.isclose(one["T"], T, rtol=1e-12))[0]
     scale = np.array([1, sample.measure, 1, sample.measure])
-    each, _ = model._log_likelihoods(list(np.array(parameters) / scale), sample)
+    each, _ = model.log_likelihoods(list(np.array(parameters) / scale), sample)
     log_likelihood = each[place] - x * np.log(sample.measure)
     assert log_likelihood == pytest.approx(constant + np.logaddexp(alive, gone), rel=1e-10, abs=1e-8)
     chance = model.expected_probability_alive(two.head(1)).item()
@@ -119,24 +119,24 @@ def test_log_likelihood_agrees_with_the_hypergeometric_function():
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_gradient(parameters):
     model, customers = with_parameters(*parameters), summary_of(CUSTOMERS)
-    sample = model._sample(customers)
+    sample = model.sample_of(customers)
     at = np.array(parameters) / np.array([1, sample.measure, 1, sample.measure])
-    _, derivatives = model._log_likelihoods(list(at), sample)
+    _, derivatives = model.log_likelihoods(list(at), sample)
     for k in range(4):
         values = []
         for factor in (-2, -1, 1, 2):
             moved = at.copy()
             moved[k] *= np.exp(1e-3 * factor)
-            values.append(model._log_likelihoods(list(moved), sample)[0])
+            values.append(model.log_likelihoods(list(moved), sample)[0])
         by_log = (8 * (values[2] - values[1]) - (values[3] - values[0])) / 12e-3
         np.testing.assert_allclose(derivatives[k] * at[k], by_log, rtol=1e-6, atol=2e-8)
 
 
 def test_a_parameter_a_row_is_the_same_as_one_for_all():
     model, customers = with_parameters(*CDNOW), summary_of(CUSTOMERS)
-    sample = model._sample(customers)
-    one = model._log_likelihoods(list(CDNOW), sample)
-    by_row = model._log_likelihoods([np.full(len(customers), value) for value in CDNOW], sample)
+    sample = model.sample_of(customers)
+    one = model.log_likelihoods(list(CDNOW), sample)
+    by_row = model.log_likelihoods([np.full(len(customers), value) for value in CDNOW], sample)
     for found, expected in zip(by_row, one, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
@@ -144,7 +144,7 @@ def test_a_parameter_a_row_is_the_same_as_one_for_all():
 def test_chances_of_several_parameter_sets_at_once():
     model, customers = with_parameters(*CDNOW), summary_of(CUSTOMERS)
     past = History(*(customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T")))
-    several = model._probability_alive(past, [np.array(values)[:, None] for values in zip(*PARAMETERS, strict=True)])
+    several = model.probability_alive_of(past, [np.array(values)[:, None] for values in zip(*PARAMETERS, strict=True)])
     assert several.shape == (len(PARAMETERS), len(CUSTOMERS))
     for row, parameters in zip(several, PARAMETERS, strict=True):
         assert row.tolist() == with_parameters(*parameters).expected_probability_alive(customers).tolist()
@@ -290,11 +290,11 @@ def test_time_unit_row_order_and_compression_do_not_matter(unit):
 def test_the_maximum_is_one():
     customers = drawn_customers()
     model = ParetoNBDModel().fit(customers)
-    sample = model._sample(customers)
+    sample = model.sample_of(customers)
     scale = np.array([1, sample.measure, 1, sample.measure])
 
     def loss(location):
-        return -float(model._log_likelihoods(list(np.exp(location)), sample)[0] @ sample.weight)
+        return -float(model.log_likelihoods(list(np.exp(location)), sample)[0] @ sample.weight)
 
     found = optimize.minimize(loss, np.zeros(4), method="Nelder-Mead", options={"fatol": 1e-9, "maxiter": 4000})
     assert model.log_likelihood_ - sample.log_jacobian >= -found.fun - 1e-8

@@ -60,7 +60,7 @@ def test_survival_and_retention_are_those_of_fractions(alpha, beta):
 @pytest.mark.parametrize(("alpha", "beta"), EXTREME)
 def test_likelihood_and_gradient_are_those_of_fractions(alpha, beta):
     rows = [(1, True), (2, True), (9, True), (0, False), (1, False), (30, False)]
-    sample = ShiftedBetaGeoModel()._sample(pd.DataFrame(rows, columns=["period", "ended"]))
+    sample = ShiftedBetaGeoModel().sample_of(pd.DataFrame(rows, columns=["period", "ended"]))
 
     def likelihoods(alpha, beta):
         return [
@@ -68,7 +68,7 @@ def test_likelihood_and_gradient_are_those_of_fractions(alpha, beta):
             for t, ended in zip(sample.columns["period"].astype(int).tolist(), sample.columns["ended"], strict=True)
         ]
 
-    found, derivatives = ShiftedBetaGeoModel()._log_likelihoods([np.float64(alpha), np.float64(beta)], sample)
+    found, derivatives = ShiftedBetaGeoModel().log_likelihoods([np.float64(alpha), np.float64(beta)], sample)
     exact = likelihoods(alpha, beta)
     assert found == pytest.approx([log(value) for value in exact], rel=1e-12, abs=1e-15)
     for row, value in enumerate((alpha, beta)):

@@ -81,11 +81,11 @@ def test_beta_geo_parameters_of_the_sample(purchases):
 def test_beta_geo_standard_errors_are_the_roots_of_the_inverse_hessian(purchases, sample):
     # Differences of the log-likelihood itself, in the parameters, without the package's gradient.
     params = purchases.params_.to_numpy()
-    data = purchases._sample(sample)
+    data = purchases.sample_of(sample)
     scale = np.array([1, data.measure, 1, 1])
 
     def value(parameters):
-        return float(purchases._log_likelihoods(parameters / scale, data)[0] @ data.weight)
+        return float(purchases.log_likelihoods(parameters / scale, data)[0] @ data.weight)
 
     steps = np.diag(params * 1e-3)
     hessian = np.empty((4, 4))

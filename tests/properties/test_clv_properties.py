@@ -93,8 +93,8 @@ def test_beta_geo_predictions_in_another_unit(model, summary, t, unit):
 @given(families(), customers())
 def test_beta_geo_likelihood_and_gradient_are_finite(model, summary):
     repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})
-    sample = BetaGeoModel()._sample(pd.concat([summary, repeat], ignore_index=True))
-    each, derivatives = model._log_likelihoods(model.params_.to_numpy(), sample)
+    sample = BetaGeoModel().sample_of(pd.concat([summary, repeat], ignore_index=True))
+    each, derivatives = model.log_likelihoods(model.params_.to_numpy(), sample)
     assert np.isfinite(each).all()
     assert np.isfinite(derivatives).all()
 
@@ -131,7 +131,7 @@ def test_nbd(summary, r, alpha, t, n, seed):
     assert model.simulate_future(summary, [t, t / 3], rng=seed, draws=4).min() >= 0
     checked_summary(model.simulate_customers(summary["T"], rng=seed), ["frequency", "recency", "T"])
     repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})
-    each = model._log_likelihoods(list(model.params_), model._sample(pd.concat([summary, repeat], ignore_index=True)))
+    each = model.log_likelihoods(list(model.params_), model.sample_of(pd.concat([summary, repeat], ignore_index=True)))
     assert all(np.isfinite(values).all() for values in each)
 
 

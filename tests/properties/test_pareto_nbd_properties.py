@@ -100,8 +100,8 @@ def test_predictions_in_another_unit(weeks, model, t, unit):
 @given(customers(), models())
 def test_likelihood_and_gradient_are_finite(summary, model):
     repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})
-    sample = model._sample(pd.concat([summary, repeat], ignore_index=True))
-    each, derivatives = model._log_likelihoods(list(model.params_), sample)
+    sample = model.sample_of(pd.concat([summary, repeat], ignore_index=True))
+    each, derivatives = model.log_likelihoods(list(model.params_), sample)
     assert np.isfinite(each).all()
     assert np.isfinite(derivatives).all()
 

@@ -65,12 +65,12 @@ def bootstrap_parameters(
     """
     check_is_fitted(model, "log_covariance_")
     generator = generator_of(rng)
-    sample = model._sample(summary)
+    sample = model.sample_of(summary)
     n = round(float(sample.weight.sum()))
     shares = sample.weight / sample.weight.sum()
     n_positive = len(model.parameter_names)
     fitted = np.asarray(model.params_, dtype=np.float64)
-    log_measures = np.log(sample.measure) * np.asarray(model._dimensions, dtype=float)
+    log_measures = np.log(sample.measure) * np.asarray(model.dimensions, dtype=float)
     start = fitted.copy()
     start[:n_positive] = np.log(fitted[:n_positive]) - log_measures
     rows: list[FloatArray] = []

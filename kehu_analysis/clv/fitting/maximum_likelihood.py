@@ -75,7 +75,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
 
     parameter_names: ClassVar[tuple[str, ...]]
     #: Power of the sample's measure that each parameter carries (a scale parameter: 1).
-    _dimensions: ClassVar[tuple[int, ...]]
+    dimensions: ClassVar[tuple[int, ...]]
     #: Whether a maximum within the limits may not be the highest.
     _has_several_maxima: ClassVar[bool] = False
 
@@ -84,7 +84,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         self.tolerance = tolerance
 
     @abstractmethod
-    def _sample(self, summary: pd.DataFrame) -> Sample:
+    def sample_of(self, summary: pd.DataFrame) -> Sample:
         """Check the summary and compress it."""
 
     @abstractmethod
@@ -100,7 +100,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return []
 
     @abstractmethod
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
         """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n).
 
         A parameter is one number, or one a row where covariates move it.
@@ -110,7 +110,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         """Return the names of the coefficients of covariates, in the order of the sample's effects."""
         return ()
 
-    def _ridge(self) -> float:
+    def penalty_weight(self) -> float:
         """Return what half the squared coefficients cost."""
         return 0.0
 
@@ -139,7 +139,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         check_table(summary)
         if not (is_whole(self.max_iterations) and as_number(self.tolerance) > 0):
             raise UsageError("bad_search", max_iterations=self.max_iterations, tolerance=self.tolerance)
-        sample = self._sample(summary)
+        sample = self.sample_of(summary)
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
         top = self._highest(objective, len(names))
@@ -171,7 +171,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         """
         check_is_fitted(self, "totals_")
         try:
-            totals = self._sample(summary).totals()
+            totals = self.sample_of(summary).totals()
         except InsufficientDataError:
             return False
         return totals.shape == self.totals_.shape and np.allclose(totals, self.totals_, rtol=SAME_TOTALS, atol=0)
@@ -203,7 +203,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         sklearn.exceptions.NotFittedError
             Not fitted yet.
         """
-        return self._log_likelihood_at(self._parameters(), self._sample(summary))
+        return self._log_likelihood_at(self._parameters(), self.sample_of(summary))
 
     def draw_parameters(self, draws: int, rng: RandomSource, summary: pd.DataFrame | None = None) -> pd.DataFrame:
         """Draw parameters from the normal approximation in their logarithms.
@@ -236,7 +236,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
         values = self._around_the_fit(draws, free, root, generator)
         if summary is not None and variances.max() > _WIDE_DEVIATION**2 and self.was_fitted_to(summary):
-            values = self._likely(values, free, root, generator, self._sample(summary))
+            values = self._likely(values, free, root, generator, self.sample_of(summary))
         return pd.DataFrame(values, columns=list(self.params_.index))
 
     def _around_the_fit(self, draws: int, free: IntArray, root: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -271,13 +271,13 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
 
     def _log_likelihood_at(self, parameters: FloatArray, sample: Sample) -> float:
         scaled = parameters.copy()
-        scaled[: len(self.parameter_names)] /= sample.measure ** np.asarray(self._dimensions, dtype=float)
+        scaled[: len(self.parameter_names)] /= sample.measure ** np.asarray(self.dimensions, dtype=float)
         by_row = spread(scaled, sample.effects, len(self.parameter_names))
-        return float(np.sum(self._log_likelihoods(by_row, sample)[0] * sample.weight)) + sample.log_jacobian
+        return float(np.sum(self.log_likelihoods(by_row, sample)[0] * sample.weight)) + sample.log_jacobian
 
     def _in_unit_of_data(self, parameters: FloatArray, sample: Sample) -> FloatArray:
         scaled = parameters.copy()
-        scaled[: len(self.parameter_names)] *= sample.measure ** np.asarray(self._dimensions, dtype=float)
+        scaled[: len(self.parameter_names)] *= sample.measure ** np.asarray(self.dimensions, dtype=float)
         return scaled
 
     def _parameters(self) -> FloatArray:

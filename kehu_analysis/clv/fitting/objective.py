@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -12,14 +13,25 @@ from kehu_analysis.clv.fitting.effects import spread, standardising
 from kehu_analysis.clv.fitting.maximise import Maximum, maximise
 from kehu_analysis.clv.fitting.sample import Sample
 
-if TYPE_CHECKING:
-    from kehu_analysis.clv.fitting.maximum_likelihood import MaximumLikelihoodModel
+
+class Climbed(Protocol):
+    """What an objective asks of the model that it is of."""
+
+    parameter_names: tuple[str, ...]
+    max_iterations: int
+    tolerance: float
+
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
+
+    def penalty_weight(self) -> float:
+        """Return what half the squared coefficients cost."""
 
 
 class Objective:
     """The log-likelihood of one sample as a function of log-parameters and coefficients, less what these cost."""
 
-    def __init__(self, model: MaximumLikelihoodModel, sample: Sample) -> None:
+    def __init__(self, model: Climbed, sample: Sample) -> None:
         self.model = model
         self.sample = sample
 
@@ -35,7 +47,7 @@ class Objective:
         values = self.parameters(location)
         n_positive = len(self.model.parameter_names)
         by_row = spread(values, self.sample.effects, n_positive, endless=True)
-        each, derivatives = self.model._log_likelihoods(by_row, self.sample)
+        each, derivatives = self.model.log_likelihoods(by_row, self.sample)
         # Plain sums, not the matrix product: its threads cost more than the work and may change the last bit.
         weight = self.sample.weight
         gradient = np.zeros(len(location))
@@ -45,7 +57,7 @@ class Objective:
         for effect in self.sample.effects:
             slope = effect.sign * derivatives[effect.parameter] * by_row[effect.parameter] * weight
             np.add.at(gradient, n_positive + effect.places, np.sum(effect.covariates * slope[:, None], axis=0))
-        gradient[n_positive:] -= self.model._ridge() * location[n_positive:]
+        gradient[n_positive:] -= self.model.penalty_weight() * location[n_positive:]
         return float(np.sum(each * weight)) - self.penalty(location), gradient
 
     def climb(self, start: FloatArray, curvature: FloatArray | None = None) -> Maximum:
@@ -71,4 +83,4 @@ class Objective:
     def penalty(self, location: FloatArray) -> float:
         """Return what the coefficients cost."""
         coefficients = location[len(self.model.parameter_names) :]
-        return self.model._ridge() * float(np.sum(coefficients**2)) / 2
+        return self.model.penalty_weight() * float(np.sum(coefficients**2)) / 2

@@ -72,10 +72,11 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("alpha", "beta", "gamma", "delta")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 0, 0, 0)
+    dimensions: ClassVar[tuple[int, ...]] = (0, 0, 0, 0)
     _has_several_maxima: ClassVar[bool] = True
 
-    def _sample(self, summary: pd.DataFrame) -> Sample:
+    def sample_of(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
         rows = self._checked(summary, _COLUMNS)
         n_customers = float(rows["weight"].sum()) if "weight" in rows.columns else len(rows)
         if n_customers < 2:
@@ -98,7 +99,8 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         # Few purchases come of few who are willing, or of willing ones who leave at once.
         return [np.array([8.0, 1.5, 2.0, 0.5]), np.array([1.0, 1.0, 1.0, 1.0])]
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
         # One value of each parameter for all customers: ratios of Gamma functions at whole numbers are then running
         # sums, which keep every digit however large the parameters.
         alpha, beta, gamma, delta = parameters
@@ -153,7 +155,8 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         """
         return super().discounted_expected_residual_transactions(summary, discount_rate)
 
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+    def probability_alive_of(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that each customer is alive now."""
         alpha, beta, gamma, delta = (np.atleast_1d(values) for values in parameters)
         x, t_x, T = past
         silent, there = discrete_dropout.silence(
@@ -161,22 +164,26 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         )
         return there / silent
 
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the expected purchases in the next ``t`` of customers who are alive now."""
         buy, skip, leave, stay = _now(past, parameters)
         return np.asarray(buy / (buy + skip) * discrete_dropout.survival(leave, stay, t)[1])
 
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that customers who are alive now still are in ``t``."""
         _, _, leave, stay = _now(past, parameters)
         return discrete_dropout.survival(leave, stay, t)[0]
 
-    def _counts_while_alive(
+    def counts_while_alive(
         self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         return discrete_dropout.counts(*_now(past, parameters), t, n)
 
-    def _residual_while_alive(
+    def residual_while_alive(
         self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the expected number of all coming purchases of customers alive now, discounted."""
         buy, skip, leave, stay = _now(past, parameters)
         return np.asarray(buy / (buy + skip) * discrete_dropout.discounted_survival(leave, stay, discount_rate))
 
@@ -214,7 +221,8 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
             last[open_rows] -= 1
         return pd.DataFrame({"frequency": x, "recency": last, "T": T.astype(np.int64)})
 
-    def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
+    def covariate_effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
+        """Return what covariates do to the parameters of these customers."""
         return ()
 
     def _checked(self, summary: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -58,9 +58,10 @@ class GammaGammaModel(MaximumLikelihoodModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("p", "q", "v")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 0, 1)
+    dimensions: ClassVar[tuple[int, ...]] = (0, 0, 1)
 
-    def _sample(self, summary: pd.DataFrame) -> Sample:
+    def sample_of(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
         rows = checked_summary(summary, _COLUMNS)
         weights = rows["weight"] if "weight" in rows.columns else pd.Series(1.0, index=rows.index)
         usable = (rows["frequency"] > 0) & (rows["monetary_value"] > 0)
@@ -88,7 +89,8 @@ class GammaGammaModel(MaximumLikelihoodModel):
     def _start(self, sample: Sample) -> FloatArray:
         return np.array([2.0, 3.0, 1.0])
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
         p, q, v = parameters
         x, m = sample.columns["x"], sample.columns["m"]
         values, place = _numbers_of(x)

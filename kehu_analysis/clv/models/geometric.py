@@ -66,7 +66,7 @@ class GeometricDropoutModel(PurchaseModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 0)
+    dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 0)
     #: Where a and b are multiplied alike the odds of leaving stay, and customers differ less in them.
     _targets: ClassVar[Targets] = {
         "purchase": ((1, -1.0),),
@@ -101,13 +101,14 @@ class GeometricDropoutModel(PurchaseModel):
     def _stages(self) -> int:
         """Return the number of stages to a purchase."""
 
-    def _sample(self, summary: pd.DataFrame) -> Sample:
+    def sample_of(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
         k = self._stages()
         if k == 1:
-            return super()._sample(summary)
+            return super().sample_of(summary)
         # The times between purchases move no parameter. They stay out of the rows, which so are fewer.
         rows = self._checked(summary, [*self._columns, "sum_log_interval"])
-        sample = super()._sample(summary)
+        sample = super().sample_of(summary)
         weight = rows["weight"] if "weight" in rows.columns else 1.0
         purchases = float((rows["frequency"] * weight).sum())
         logs = float((rows["sum_log_interval"] * weight).sum()) - purchases * np.log(sample.measure)
@@ -124,7 +125,8 @@ class GeometricDropoutModel(PurchaseModel):
         # and b go to 0 together. A search that ends where nobody leaves is too far from it to find it.
         return [np.array([*parameters[:2], 1e-3, 4e-3])]
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
         # All but the factor of S, which the sample adds as a constant.
         r, alpha, a, b = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
@@ -160,7 +162,8 @@ class GeometricDropoutModel(PurchaseModel):
         )
         return rate + stayed - k * x * np.log(alpha) + either, derivatives
 
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+    def probability_alive_of(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that each customer is alive now."""
         k, d = self._stages(), self._leaves_at_once
         rows = past.x + d > 0
         r, alpha, a, b = (_of_rows(values, rows) for values in parameters)
@@ -172,10 +175,12 @@ class GeometricDropoutModel(PurchaseModel):
         chance[..., rows] = special.expit(-log_odds_gone)
         return chance
 
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the expected purchases in the next ``t`` of customers who are alive now."""
         return _by_unique_rows(self._expected, self._known(past, parameters), t)
 
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that customers who are alive now still are in ``t``."""
         # Of those who leave, each does so after a purchase: the chance is that of the purchase times p, and p times
         # Beta(a, b) is a / (a + b) times Beta(a + 1, b).
         known = self._known(past, parameters)
@@ -183,20 +188,23 @@ class GeometricDropoutModel(PurchaseModel):
         leaves = known.leave / (known.leave + known.stay) * _by_unique_rows(self._expected, further, t)
         return np.clip(1 - leaves, 0.0, 1.0)
 
-    def _counts_while_alive(
+    def counts_while_alive(
         self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         return np.clip(probability_of_regular_purchases(self._known(past, parameters), t, n), 0.0, 1.0)
 
-    def _residual_while_alive(
+    def residual_while_alive(
         self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the expected number of all coming purchases of customers alive now, discounted."""
         def discounted(known: Stages, rate: FloatArray) -> FloatArray:
             return discounted_regular_purchases(known, float(rate[0]))
 
         return _by_unique_rows(discounted, self._known(past, parameters), np.full(len(past.x), discount_rate))
 
-    def _remembered(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
+        """Return the fields of a history on which all depends that is expected of customers alive now."""
         return ("x", "T") if self._stages() == 1 else ("x", "t_x", "T")
 
     def _draw_futures(

@@ -60,7 +60,7 @@ class NBDModel(PurchaseModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 1)
+    dimensions: ClassVar[tuple[int, ...]] = (0, 1)
     _targets: ClassVar[Targets] = {"purchase": ((1, -1.0),)}
 
     def __init__(
@@ -79,7 +79,8 @@ class NBDModel(PurchaseModel):
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         return np.array([1.0, 1.0 / max(mean_purchases, 1e-3)])
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
         r, alpha = parameters
         x, T = sample.columns["x"], sample.columns["T"]
         log_rate, by_r = rising(r, x)
@@ -87,28 +88,33 @@ class NBDModel(PurchaseModel):
         each = log_rate - x * np.log(alpha) - (r + x) * log_now
         return each, np.stack([by_r - log_now, ((r + x) * (T / (alpha + T)) - x) / alpha])
 
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+    def probability_alive_of(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that each customer is alive now."""
         return np.ones(np.broadcast(past.x, *parameters).shape)
 
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the expected purchases in the next ``t`` of customers who are alive now."""
         r, alpha = parameters
         return np.asarray((r + past.x) / (alpha + past.T) * t)
 
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that customers who are alive now still are in ``t``."""
         return np.ones(len(past.x))
 
-    def _counts_while_alive(
+    def counts_while_alive(
         self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         r, alpha = parameters
         shape, rate = r + past.x, alpha + past.T
         # Gamma(shape + n) / (Gamma(shape) n!), from a beta function: no large numbers to take from one another.
         log_ways = -np.log(shape + n) - special.betaln(shape, n + 1.0)
         return np.asarray(np.exp(np.minimum(log_ways - n * np.log1p(rate / t) - shape * np.log1p(t / rate), 0.0)))
 
-    def _residual_while_alive(
+    def residual_while_alive(
         self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the expected number of all coming purchases of customers alive now, discounted."""
         r, alpha = parameters
         return np.asarray((r + past.x) / (alpha + past.T) / discount_rate)
 

@@ -74,7 +74,7 @@ class ParetoNBDModel(PurchaseModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
+    dimensions: ClassVar[tuple[int, ...]] = (0, 1, 0, 1)
     _targets: ClassVar[Targets] = {"purchase": ((1, -1.0),), "dropout": ((3, -1.0),)}
 
     def _start(self, sample: Sample) -> FloatArray:
@@ -85,7 +85,8 @@ class ParetoNBDModel(PurchaseModel):
         # A second maximum may lie where many leave almost at once and the others hardly ever.
         return [np.array([*parameters[:2], 0.1, 1e-3]), np.array([*parameters[:2] * 10, 0.1, 1e-3])]
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
         r, alpha, s, beta = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
         shape = r + x
@@ -100,26 +101,31 @@ class ParetoNBDModel(PurchaseModel):
         derivatives[3] += s / beta * (T / (beta + T))
         return each, derivatives
 
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+    def probability_alive_of(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that each customer is alive now."""
         return np.asarray(special.expit(-log_odds_left(*past, *parameters)))
 
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the expected purchases in the next ``t`` of customers who are alive now."""
         r, alpha, s, beta = parameters
         return (r + past.x) / (alpha + past.T) * lifetime_within(s, beta + past.T, t)
 
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return the probability that customers who are alive now still are in ``t``."""
         _, _, s, beta = parameters
         return np.asarray(np.exp(-s * np.log1p(t / (beta + past.T))))
 
-    def _counts_while_alive(
+    def counts_while_alive(
         self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         r, alpha, s, beta = parameters
         return probability_of_purchases(n, t, r + past.x, alpha + past.T, s, beta + past.T)
 
-    def _residual_while_alive(
+    def residual_while_alive(
         self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
     ) -> FloatArray:
+        """Return the expected number of all coming purchases of customers alive now, discounted."""
         r, alpha, s, beta = parameters
         return (r + past.x) / (alpha + past.T) * discounted_lifetime(s, beta + past.T, discount_rate)
 

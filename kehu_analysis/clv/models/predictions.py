@@ -44,11 +44,11 @@ class PurchasePredictions(PurchaseProcess):
         """
         past, parameters = self._given(summary)
         t = self._lengths(future_t, len(past.x))
-        chance = self._probability_alive(past, parameters)
+        chance = self.probability_alive_of(past, parameters)
         later = t > 0
         if later.any():
             some = part_of(parameters, later)
-            chance[later] *= self._survival_while_alive(past.part(later), t[later], some)
+            chance[later] *= self.survival_while_alive(past.part(later), t[later], some)
         return pd.Series(chance, index=summary.index, name="probability_alive")
 
     def expected_purchases(self, summary: pd.DataFrame, future_t: float | npt.ArrayLike) -> pd.Series[float]:
@@ -120,9 +120,9 @@ class PurchasePredictions(PurchaseProcess):
         later = np.flatnonzero(t > 0)
         if len(later):
             some, of = past.part(later), part_of(parameters, later)
-            alive = self._probability_alive(some, of)
+            alive = self.probability_alive_of(some, of)
             chance[later] *= 1 - alive
-            chance[later] += alive * self._counts_while_alive(some, t[later], n[later], of)
+            chance[later] += alive * self.counts_while_alive(some, t[later], n[later], of)
         return pd.Series(chance, index=summary.index, name="probability_of_purchases")
 
     def expected_purchases_new_customer(
@@ -196,7 +196,7 @@ class PurchasePredictions(PurchaseProcess):
         if not 0 < as_number(discount_rate) < np.inf:
             raise UsageError("bad_discount_rate", discount_rate=discount_rate)
         past, parameters = self._given(summary)
-        residual = self._probability_alive(past, parameters) * self._residual_while_alive(
+        residual = self.probability_alive_of(past, parameters) * self.residual_while_alive(
             past, discount_rate, parameters
         )
         return pd.Series(residual, index=summary.index, name="discounted_residual_transactions")
@@ -241,7 +241,7 @@ class PurchasePredictions(PurchaseProcess):
             raise UsageError("bad_horizon", future_t=period_lengths)
         values = np.tile(fitted, (draws, 1)) if parameters is None else parameters[list(self.params_.index)]
         sets, generator = np.asarray(values, dtype=float), generator_of(rng)
-        drawn = self.draw_futures(past, lengths, sets, generator, effects=self._effects(summary))
+        drawn = self.draw_futures(past, lengths, sets, generator, effects=self.covariate_effects(summary))
         purchases = np.zeros((len(values), len(past.x), len(lengths)), dtype=np.int64)
         purchases[drawn.draw, drawn.customer] = drawn.purchases
         return purchases
@@ -267,6 +267,6 @@ class PurchasePredictions(PurchaseProcess):
         values = self._parameters()
         ages = np.atleast_1d(np.asarray(T, dtype=float))
         new = self._new_customers(self._lengths(ages, ages.size), covariates)
-        own = spread(values, self._effects(new), len(self.parameter_names))
+        own = spread(values, self.covariate_effects(new), len(self.parameter_names))
         drawn = self._draw_pasts(new["T"].to_numpy(), own, generator_of(rng))
         return drawn if covariates is None else drawn.join(new.drop(columns=["frequency", "recency", "T"]))

@@ -29,25 +29,25 @@ class PurchaseProcess(MaximumLikelihoodModel):
     """
 
     @abstractmethod
-    def _probability_alive(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
+    def probability_alive_of(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the probability that each customer is alive now; broadcasts over leading axes of parameters."""
 
     @abstractmethod
-    def _purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def purchases_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected purchases in the next ``t`` (> 0) of customers who are alive now."""
 
     @abstractmethod
-    def _survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+    def survival_while_alive(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the probability that customers who are alive now still are in ``t`` (> 0)."""
 
     @abstractmethod
-    def _counts_while_alive(
+    def counts_while_alive(
         self, past: History, t: FloatArray, n: npt.NDArray[np.int64], parameters: Sequence[FloatArray]
     ) -> FloatArray:
         """Return the probability of exactly ``n`` purchases in the next ``t`` (> 0) of customers who are alive now."""
 
     @abstractmethod
-    def _residual_while_alive(
+    def residual_while_alive(
         self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
     ) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted continuously."""
@@ -70,12 +70,12 @@ class PurchaseProcess(MaximumLikelihoodModel):
     def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
         """Draw the summary columns of new customers up to age ``T``."""
 
-    def _remembered(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         """Return the fields of a :class:`History` on which all depends that is expected of customers alive now."""
         return ("x", "T")
 
     @abstractmethod
-    def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
+    def covariate_effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
         """Return what covariates do to the parameters of these customers."""
 
     def _new_customers(self, T: FloatArray, covariates: pd.DataFrame | None) -> pd.DataFrame:
@@ -110,7 +110,7 @@ class PurchaseProcess(MaximumLikelihoodModel):
             Probability that each customer is alive, (draws, n), where it is known already.
         """
         sets = spread(parameters, effects, len(self.parameter_names))
-        known = self._probability_alive(past, sets) if chance is None else chance
+        known = self.probability_alive_of(past, sets) if chance is None else chance
         return self._draw_futures(past, lengths, sets, known, rng)
 
     def expected_purchases_of(
@@ -121,14 +121,14 @@ class PurchaseProcess(MaximumLikelihoodModel):
         later = np.flatnonzero(future_t > 0)
         if len(later):
             some, of = past.part(later), part_of(parameters, later)
-            purchases[later] = self._probability_alive(some, of) * self._purchases_while_alive(
+            purchases[later] = self.probability_alive_of(some, of) * self.purchases_while_alive(
                 some, future_t[later], of
             )
         return purchases
 
     def _given(self, summary: pd.DataFrame) -> tuple[History, Sequence[FloatArray]]:
         values, past = self._parameters(), self._past(summary)
-        return past, spread(values, self._effects(summary), len(self.parameter_names))
+        return past, spread(values, self.covariate_effects(summary), len(self.parameter_names))
 
     def _past(self, summary: pd.DataFrame) -> History:
         rows = self._checked(summary, ["frequency", "recency", "T"])

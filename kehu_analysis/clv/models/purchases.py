@@ -116,7 +116,8 @@ class PurchaseModel(PurchasePredictions):
     def _coefficient_names(self) -> tuple[str, ...]:
         return self._covariates.names
 
-    def _ridge(self) -> float:
+    def penalty_weight(self) -> float:
+        """Return what half the squared coefficients cost."""
         return self.ridge
 
     def _first_guess(self, sample: Sample) -> FirstGuess:
@@ -126,7 +127,7 @@ class PurchaseModel(PurchasePredictions):
         rounded = _with_rounded_ages(sample)
 
         def objective(location: FloatArray) -> tuple[float, FloatArray]:
-            each, slopes = self._log_likelihoods(list(np.exp(location)), rounded)
+            each, slopes = self.log_likelihoods(list(np.exp(location)), rounded)
             return float(np.sum(each * rounded.weight)), np.sum(slopes * rounded.weight, axis=1) * np.exp(location)
 
         top = maximise(objective, np.log(plain), max_iterations=self.max_iterations, tolerance=_ROUGHLY, roughly=True)
@@ -134,7 +135,8 @@ class PurchaseModel(PurchasePredictions):
             return FirstGuess(plain)
         return FirstGuess(np.exp(top.location), top.curvature)
 
-    def _sample(self, summary: pd.DataFrame) -> Sample:
+    def sample_of(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
         unique = self._unique(summary)
         number = unique["weight"].to_numpy()
         # The mean age as the measure of time makes the fit one and the same in days, weeks or months.
@@ -160,7 +162,8 @@ class PurchaseModel(PurchasePredictions):
         covariates = self._covariates.table(summary)
         return compressed(pd.concat([rows, covariates], axis=1), [*columns, *covariates.columns])
 
-    def _effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
+    def covariate_effects(self, summary: pd.DataFrame) -> tuple[Effect, ...]:
+        """Return what covariates do to the parameters of these customers."""
         if not self._covariates.names:
             return ()
         return self._covariates.effects(self._covariates.table(summary))

@@ -67,9 +67,10 @@ class ShiftedBetaGeoModel(MaximumLikelihoodModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("alpha", "beta")
-    _dimensions: ClassVar[tuple[int, ...]] = (0, 0)
+    dimensions: ClassVar[tuple[int, ...]] = (0, 0)
 
-    def _sample(self, summary: pd.DataFrame) -> Sample:
+    def sample_of(self, summary: pd.DataFrame) -> Sample:
+        """Check the summary and compress it."""
         rows = contract_counts(summary)
         n_customers = float(rows["weight"].sum())
         if n_customers < 2:
@@ -88,7 +89,8 @@ class ShiftedBetaGeoModel(MaximumLikelihoodModel):
         leaves = (np.sum(ended * sample.weight) + 0.5) / (np.sum(period * sample.weight) + 1)
         return np.array([2 * leaves, 2 * (1 - leaves)])
 
-    def _log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+    def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
+        """Return each row's log-likelihood, (n,), and its derivatives by the parameters, (k, n)."""
         alpha, beta = parameters
         ended = sample.columns["ended"]
         renewed = (sample.columns["period"] - ended).astype(np.intp)

@@ -132,13 +132,13 @@ def discounted_purchases_while_alive(
     True
     """
     if not np.isfinite(horizon.length):
-        return model._residual_while_alive(past, horizon.rate, parameters)
+        return model.residual_while_alive(past, horizon.rate, parameters)
     size = len(past.x)
     end = np.full(size, horizon.length)
-    total = model._purchases_while_alive(past, end, parameters)
+    total = model.purchases_while_alive(past, end, parameters)
     if horizon.rate == 0:
         return total
-    soon = model._purchases_while_alive(past, end * _SOON, parameters) / _SOON
+    soon = model.purchases_while_alive(past, end * _SOON, parameters) / _SOON
     # The nearest pole of the integrand lies at the scale's age; discount and the last purchases bend it earlier.
     ages = [np.broadcast_to(values + past.T, size) for values in _with_time(model, parameters)]
     busy = np.divide(horizon.length * total, soon, out=end.copy(), where=soon > 0)
@@ -146,7 +146,7 @@ def discounted_purchases_while_alive(
     integral = np.zeros(size)
     for rows, t, dt in nodes_to(scale, end):
         every = np.broadcast_to(rows, t.shape).ravel()
-        by_then = model._purchases_while_alive(past.part(every), t.ravel(), part_of(parameters, every))
+        by_then = model.purchases_while_alive(past.part(every), t.ravel(), part_of(parameters, every))
         integral[rows] = np.sum(np.exp(-horizon.rate * t) * by_then.reshape(t.shape) * dt, axis=0)
     return np.asarray(np.exp(-horizon.rate * horizon.length) * total + horizon.rate * integral)
 
@@ -188,7 +188,7 @@ def period_factors(
 
 def _with_time(model: PurchaseModel, parameters: Sequence[FloatArray]) -> list[FloatArray]:
     """Return the parameters that are ages."""
-    return [values for values, power in zip(parameters, model._dimensions, strict=True) if power == 1]
+    return [values for values, power in zip(parameters, model.dimensions, strict=True) if power == 1]
 
 
 def _bought_together(
@@ -197,7 +197,7 @@ def _bought_together(
     later = times > 0
     rows = np.tile(np.arange(len(weight)), int(later.sum()))
     t = np.repeat(times[later], len(weight))
-    each = model._purchases_while_alive(past.part(rows), t, part_of(parameters, rows))
+    each = model.purchases_while_alive(past.part(rows), t, part_of(parameters, rows))
     together = np.zeros(times.shape)
     together[later] = np.sum(each.reshape(-1, len(weight)) * weight, axis=1)
     return together

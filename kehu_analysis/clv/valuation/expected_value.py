@@ -61,12 +61,12 @@ class Valuation:
         self.model, self.spend_model, self.horizon = purchase_model, spend_model, horizon
         self.past = History(*(customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T")))
         self.spent = customers["monetary_value"].to_numpy(dtype=float)
-        self.effects = purchase_model._effects(customers)
+        self.effects = purchase_model.covariate_effects(customers)
         # Where covariates move parameters, customers with one past are no longer alike.
         self.place, first = _alike(self.past, ("x", "t_x", "T"), apart=bool(self.effects))
         self.pasts = self.past.part(first)
         self._moved = effects_of(self.effects, first)
-        remembered = purchase_model._remembered()
+        remembered = purchase_model.remembered()
         self._place_alive, first_alive = _alike(self.pasts, remembered, apart=bool(self.effects))
         self._alive, self._moved_alive = self.pasts.part(first_alive), effects_of(self._moved, first_alive)
         fitted = np.asarray(purchase_model.params_, dtype=np.float64)
@@ -105,7 +105,7 @@ class Valuation:
 
     def _chance(self, parameters: FloatArray) -> FloatArray:
         sets = spread(parameters, self._moved, len(self.model.parameter_names))
-        return self.model._probability_alive(self.pasts, sets)
+        return self.model.probability_alive_of(self.pasts, sets)
 
     def _discounted(self, parameters: FloatArray) -> FloatArray:
         sets = spread(parameters, self._moved_alive, len(self.model.parameter_names))
@@ -122,7 +122,7 @@ class Valuation:
             return np.full(len(self.place), np.nan)
         sets = spread(parameters, self._moved_alive, len(self.model.parameter_names))
         end = np.full(len(self._alive.x), self.horizon.length)
-        while_alive = self.model._purchases_while_alive(self._alive, end, sets)
+        while_alive = self.model.purchases_while_alive(self._alive, end, sets)
         return np.asarray((self.chance * while_alive[self._place_alive])[self.place])
 
 

@@ -140,7 +140,7 @@ def _block_drawer(
             groups, place = np.unique(valuation.place[rows], return_inverse=True)
             moved = effects_of(valuation._moved, groups)
             sets = spread(purchase_sets, moved, n_positive)
-            chance = model._probability_alive(valuation.pasts.part(groups), sets)[:, place]
+            chance = model.probability_alive_of(valuation.pasts.part(groups), sets)[:, place]
         drawn = model.draw_futures(past, lengths, purchase_sets, rng, effects=effects, chance=chance)
         own = rows[drawn.customer]
         of = np.broadcast_to(spend_sets, (draws, spend_sets.shape[1]))[drawn.draw]

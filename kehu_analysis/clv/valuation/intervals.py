@@ -70,7 +70,7 @@ def predictive_draws(
     generator = generator_of(rng)
     rates = purchase_model.draw_parameters(draws, generator, summary).to_numpy()
     spends = None if spend_model is None else spend_model.draw_parameters(draws, generator, summary).to_numpy()
-    lengths, effects = np.asarray(period_lengths, dtype=float), purchase_model._effects(summary)
+    lengths, effects = np.asarray(period_lengths, dtype=float), purchase_model.covariate_effects(summary)
     columns = ["frequency", "recency", "T", *(["monetary_value"] if spend_model is not None else [])]
     x, t_x, T, *spend = (summary[column].to_numpy(dtype=float) for column in columns)
     totals = {name: np.zeros((draws, len(lengths))) for name in ("purchases", "amount")}

@@ -189,7 +189,7 @@ class _Expected:
             customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T", "monetary_value")
         )
         self.past = History(x, t_x, T)
-        self.effects = model._effects(customers)
+        self.effects = model.covariate_effects(customers)
         self.ends = np.cumsum(lengths)
 
     def purchases(self, parameters: FloatArray) -> FloatArray:

@@ -126,23 +126,10 @@ def check_interval(interval: float) -> None:
         raise UsageError("interval", interval=interval)
 
 
-def check_number_of_draws(draws: int, interval: float) -> None:
-    """Refuse what is no number of futures, or too few of them for such an interval."""
+def check_draws(draws: int) -> None:
+    """Refuse what is no number of draws."""
     if not is_whole(draws) or draws < 1:
         raise UsageError("bad_draws", draws=draws)
-    if draws < fewest_draws(interval):
-        raise UsageError("too_few_draws", draws=draws, interval=interval, fewest=fewest_draws(interval))
-
-
-def fewest_draws(interval: float) -> int:
-    """Return how many draws there must be, that one more lies between two of them with such a probability.
-
-    Examples
-    --------
-    >>> fewest_draws(0.9), fewest_draws(0.99)
-    (19, 199)
-    """
-    return int(np.ceil(2 / (1 - interval) - 1 - _ROUNDING))
 
 
 def days_per_unit(time_unit: str) -> float:

@@ -10,12 +10,15 @@ from scipy import stats
 from sklearn.base import clone
 
 from kehu_analysis.clv.arrays import FloatArray
-from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order, days_per_unit
+from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit, generator_of
 from kehu_analysis.clv.fitting.maximum_likelihood import RandomSource
+from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
 from kehu_analysis.clv.models.candidates import model_code
 from kehu_analysis.clv.models.purchases import PurchaseModel
-from kehu_analysis.clv.valuation.intervals import parameter_facts, predictive_draws, quantiles, with_interval
+from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, plain_horizons
+from kehu_analysis.clv.valuation.intervals import parameter_facts, with_interval
+from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 
@@ -35,7 +38,7 @@ def holdout_check(
     model: PurchaseModel | None = None,
     time_unit: str = "week",
     interval: float = 0.9,
-    draws: int = 500,
+    draws: int = DRAWS,
     rng: RandomSource = 0,
 ) -> Finding:
     """Compare purchases predicted from the data up to ``calibration_end`` with those made until ``as_of``.
@@ -57,7 +60,7 @@ def holdout_check(
     interval
         Coverage of every interval.
     draws, rng
-        Futures drawn for the predictive interval of the total, and their seed or generator.
+        Sets of parameters for the predictive interval of the total, and their seed or generator.
 
     Returns
     -------
@@ -92,14 +95,15 @@ def holdout_check(
     if as_of <= calibration_end:
         raise UsageError("bad_holdout_dates", calibration_end=calibration_end, as_of=as_of)
     check_interval(interval)
-    check_number_of_draws(draws, interval)
+    check_draws(draws)
     length = (as_of - calibration_end).days / days_per_unit(time_unit)
     both = _joined(calibration_summary, summary, length)
     fitted = clone(BetaGeoModel() if model is None else model).fit(both)
-    expected = np.asarray(fitted.expected_purchases(both, length), dtype=np.float64)
+    outlook = Outlook(both, fitted, plain_horizons([length], 1.0))
+    expected = outlook.purchases[:, -1]
     actual = np.asarray(both["actual"], dtype=np.float64)
-    drawn = predictive_draws(both, [length], fitted, interval=interval, draws=draws, rng=rng)
-    low, high = quantiles(drawn.purchases[:, 0], interval)
+    sets = draw_parameter_sets([fitted], draws, generator_of(rng), [fitted.sample_to_judge_by(both)])
+    (_, low, high), *_ = ForecastBounds(outlook, interval).totals(sets[0], None)["purchases"]
     x, T = (np.asarray(both[name], dtype=np.float64) for name in ("frequency", "T"))
     own_rate = np.divide(x, T, out=np.zeros(len(x)), where=T > 0) * length
     mean_rate = np.full(len(x), x.sum() / T.sum() * length)

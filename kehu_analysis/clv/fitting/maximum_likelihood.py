@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 from sklearn.base import BaseEstimator
@@ -18,6 +19,7 @@ from kehu_analysis.clv.checks import as_number, check_table, generator_of, is_wh
 from kehu_analysis.clv.fitting.effects import spread
 from kehu_analysis.clv.fitting.maximise import Maximum
 from kehu_analysis.clv.fitting.objective import Objective
+from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.fitting.sample import Sample
 from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
 
@@ -26,7 +28,10 @@ RandomSource = int | np.random.Generator
 #: Standard deviation of a log-parameter beyond which the normal approximation is no longer taken at its word.
 _WIDE_DEVIATION = 0.3
 _REGION = 0.999
-_ROUNDS = 20
+#: Maxima that differ by this share are one and the same.
+_SAME_MAXIMUM = 1e-10
+#: Places of maxima are told apart to a standard error times two to minus so much.
+_SETTLED_BITS = 24
 #: Totals of two fits differ by this share at most where they are sums of the same numbers in another order.
 SAME_TOTALS = 1e-9
 
@@ -143,7 +148,8 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
         top = self._highest(objective, len(names))
-        parameters = self._in_unit_of_data(objective.parameters(top.location), sample)
+        location = _settled(top.location, top.covariance)
+        parameters = self._in_unit_of_data(objective.parameters(location), sample)
         if not top.converged:
             at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))
             report = f"{top.evaluations} evaluations, scaled gradient {top.scaled_gradient:.3g}, {at}"
@@ -187,8 +193,13 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         top = climb(first.parameters, first.curvature if n_places == n_positive else None)
         if top.converged and not top.at_boundary.any() and not self._has_several_maxima:
             return top
-        others = [climb(start) for start in self._other_starts(objective.parameters(top.location)[:n_positive])]
-        return max([top, *others], key=lambda one: (one.converged, one.value))
+        for start in self._other_starts(objective.parameters(top.location)[:n_positive]):
+            other = climb(start)
+            # The same maximum, found from elsewhere, differs in the last bits alone: the first one stays.
+            is_higher = other.value > top.value + _SAME_MAXIMUM * max(1.0, abs(top.value))
+            if other.converged > top.converged or (other.converged == top.converged and is_higher):
+                top = other
+        return top
 
     def log_likelihood(self, summary: pd.DataFrame) -> float:
         """Log-likelihood of customers under the parameters that the model has, all constants in.
@@ -206,7 +217,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return self._log_likelihood_at(self._parameters(), self.sample_of(summary))
 
     def draw_parameters(self, draws: int, rng: RandomSource, summary: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Draw parameters from the normal approximation in their logarithms.
+        """Draw parameters from the normal approximation in their logarithms, evenly (a scrambled Sobol sequence).
 
         Parameters
         ----------
@@ -216,8 +227,8 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             Seed or generator.
         summary
             What the model was fitted to; other customers are of no use here. Where some logarithm is uncertain by more
-            than 0.3 the approximation reaches far beyond what the data allow; draws less likely than the 99.9 %
-            confidence region are then drawn again.
+            than 0.3 the approximation reaches far beyond what the data allow; sets less likely than the 99.9 %
+            confidence region are then left out, and others taken.
 
         Returns
         -------
@@ -230,44 +241,48 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
             Not fitted yet.
         """
         check_is_fitted(self, "log_covariance_")
-        generator = generator_of(rng)
-        variances = np.diag(self.log_covariance_)
-        free = np.flatnonzero(variances > 0)
-        root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
-        values = self._around_the_fit(draws, free, root, generator)
-        if summary is not None and variances.max() > _WIDE_DEVIATION**2 and self.was_fitted_to(summary):
-            values = self._likely(values, free, root, generator, self.sample_of(summary))
+        sample = None if summary is None else self.sample_to_judge_by(summary)
+        (values,) = draw_parameter_sets([self], draws, generator_of(rng), [sample])
         return pd.DataFrame(values, columns=list(self.params_.index))
 
-    def _around_the_fit(self, draws: int, free: IntArray, root: FloatArray, rng: np.random.Generator) -> FloatArray:
-        values = np.tile(self._parameters(), (draws, 1))
+    def n_uncertain(self) -> int:
+        """Return how many standard normal numbers :meth:`parameters_at` takes."""
+        return len(self._uncertain())
+
+    def parameters_at(self, scores: FloatArray) -> FloatArray:
+        """Return parameters, (n, k), at so many standard normal numbers from the fit, (n, n_uncertain)."""
+        free = self._uncertain()
+        root = np.linalg.cholesky(self.log_covariance_.to_numpy()[np.ix_(free, free)])
+        values = np.tile(self._parameters(), (len(scores), 1))
         moved = np.zeros(values.shape)
-        moved[:, free] = rng.standard_normal(values.shape)[:, free] @ root.T
+        moved[:, free] = scores @ root.T
         n_positive = len(self.parameter_names)
-        with np.errstate(over="ignore"):  # such a draw is never likely
+        with np.errstate(over="ignore"):  # such a set is never likely
             values[:, :n_positive] *= np.exp(moved[:, :n_positive])
         values[:, n_positive:] += moved[:, n_positive:]
         return values
 
-    def _likely(
-        self, values: FloatArray, free: IntArray, root: FloatArray, rng: np.random.Generator, sample: Sample
-    ) -> FloatArray:
-        lowest = self.log_likelihood_ - stats.chi2.ppf(_REGION, len(free)) / 2
+    def are_likely(self, parameters: FloatArray, sample: Sample | None) -> npt.NDArray[np.bool_]:
+        """Tell which sets of parameters, (n, k), lie in the 99.9 % confidence region.
 
-        def is_likely(parameters: FloatArray) -> bool:
-            with np.errstate(all="ignore"):
-                return self._log_likelihood_at(parameters, sample) >= lowest
+        All count as such where there is no sample to judge them by.
+        """
+        if sample is None:
+            return np.ones(len(parameters), dtype=bool)
+        lowest = self.log_likelihood_ - stats.chi2.ppf(_REGION, self.n_uncertain()) / 2
+        with np.errstate(all="ignore"):
+            return np.array([self._log_likelihood_at(row, sample) >= lowest for row in parameters], dtype=bool)
 
-        unlikely = np.array([not is_likely(row) for row in values])
-        for _ in range(_ROUNDS):
-            again = np.flatnonzero(unlikely)
-            if not len(again):
-                break
-            values[again] = self._around_the_fit(len(again), free, root, rng)
-            unlikely[again] = [not is_likely(row) for row in values[again]]
-        # The fit itself stands in where the approximation hardly ever hits the region.
-        values[unlikely] = self._parameters()
-        return values
+    def sample_to_judge_by(self, summary: pd.DataFrame) -> Sample | None:
+        """Return the customers of the fit, if these are they and the normal approximation is not to be taken as it is.
+
+        It is where no logarithm is uncertain by more than 0.3.
+        """
+        is_good = float(np.diag(self.log_covariance_).max()) <= _WIDE_DEVIATION**2
+        return None if is_good or not self.was_fitted_to(summary) else self.sample_of(summary)
+
+    def _uncertain(self) -> IntArray:
+        return np.flatnonzero(np.diag(self.log_covariance_) > 0)
 
     def _log_likelihood_at(self, parameters: FloatArray, sample: Sample) -> float:
         scaled = parameters.copy()
@@ -283,6 +298,15 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
     def _parameters(self) -> FloatArray:
         check_is_fitted(self, "params_")
         return np.asarray(self.params_, dtype=np.float64)
+
+
+def _settled(location: FloatArray, covariance: FloatArray) -> FloatArray:
+    # What is left of the search, and the last bits of sums that processors take differently, are far below a millionth
+    # of a standard error: rounded to that, and to a power of two, a place is the same wherever it was found.
+    deviation = np.sqrt(np.diag(covariance))
+    exponent = np.where(deviation > 0, np.floor(np.log2(np.maximum(deviation, 2.0**-60))), 0.0)
+    step = 2.0 ** (exponent - _SETTLED_BITS)
+    return np.asarray(np.rint(location / step) * step)
 
 
 @contextmanager

@@ -62,7 +62,8 @@ class BetaGeoModel(GeometricDropoutModel):
 
     _leaves_at_once: ClassVar[int] = 0
 
-    def _stages(self) -> int:
+    def stages(self) -> int:
+        """Return the number of stages to a purchase: each is one."""
         return 1
 
 
@@ -93,7 +94,8 @@ class ModifiedBetaGeoModel(GeometricDropoutModel):
 
     _leaves_at_once: ClassVar[int] = 1
 
-    def _stages(self) -> int:
+    def stages(self) -> int:
+        """Return the number of stages to a purchase: each is one."""
         return 1
 
 
@@ -123,7 +125,7 @@ class _RegularModel(GeometricDropoutModel):
         )
         self.k = k
 
-    def _stages(self) -> int:
+    def stages(self) -> int:
         return int(self.k_ if hasattr(self, "k_") else self.k or 1)
 
     def fit(self, summary: pd.DataFrame, y: None = None) -> Self:

@@ -180,9 +180,7 @@ class BetaGeoBetaBinomModel(PurchasePredictions):
         """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         return discrete_dropout.counts(*_now(past, parameters), t, n)
 
-    def residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
+    def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted."""
         buy, skip, leave, stay = _now(past, parameters)
         return np.asarray(buy / (buy + skip) * discrete_dropout.discounted_survival(leave, stay, discount_rate))

@@ -18,6 +18,7 @@ from kehu_analysis.clv.fitting.sample import Sample
 from kehu_analysis.clv.models.geometric_draws import draw_futures, draw_pasts
 from kehu_analysis.clv.models.purchases import DrawnPurchases, History, PurchaseModel
 from kehu_analysis.clv.numerics.discounted_purchases import discounted_regular_purchases
+from kehu_analysis.clv.numerics.future_counts import FutureCounts, counts_until_purchase
 from kehu_analysis.clv.numerics.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.numerics.regular_purchases import (
     Stages,
@@ -98,12 +99,12 @@ class GeometricDropoutModel(PurchaseModel):
         self.concentration_covariates = concentration_covariates
 
     @abstractmethod
-    def _stages(self) -> int:
+    def stages(self) -> int:
         """Return the number of stages to a purchase."""
 
     def sample_of(self, summary: pd.DataFrame) -> Sample:
         """Check the summary and compress it."""
-        k = self._stages()
+        k = self.stages()
         if k == 1:
             return super().sample_of(summary)
         # The times between purchases move no parameter. They stay out of the rows, which so are fewer.
@@ -118,7 +119,7 @@ class GeometricDropoutModel(PurchaseModel):
     def _start(self, sample: Sample) -> FloatArray:
         mean_purchases = float(np.average(sample.columns["x"], weights=sample.weight))
         # What customers of a shop are often like: a few steps fewer than from even odds.
-        return np.array([0.5, 0.25 / max(self._stages() * mean_purchases, 1e-3), 0.7, 2.5])
+        return np.array([0.5, 0.25 / max(self.stages() * mean_purchases, 1e-3), 0.7, 2.5])
 
     def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
         # The likelihood may have a second maximum where some leave at the first occasion and the others never: there a
@@ -130,7 +131,7 @@ class GeometricDropoutModel(PurchaseModel):
         # All but the factor of S, which the sample adds as a constant.
         r, alpha, a, b = parameters
         x, t_x, T = (sample.columns[name] for name in ("x", "t_x", "T"))
-        k, d = self._stages(), self._leaves_at_once
+        k, d = self.stages(), self._leaves_at_once
         log_now, log_last = np.log1p(T / alpha), np.log1p(t_x / alpha)
         rate, rate_by_r = rising(r, k * x)
         stayed, stayed_by_a, stayed_by_b = _log_chance_stayed(a, b, x + d)
@@ -164,7 +165,7 @@ class GeometricDropoutModel(PurchaseModel):
 
     def probability_alive_of(self, past: History, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the probability that each customer is alive now."""
-        k, d = self._stages(), self._leaves_at_once
+        k, d = self.stages(), self._leaves_at_once
         rows = past.x + d > 0
         r, alpha, a, b = (_of_rows(values, rows) for values in parameters)
         chance = np.ones(np.broadcast(past.x, *parameters).shape)
@@ -194,10 +195,13 @@ class GeometricDropoutModel(PurchaseModel):
         """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         return np.clip(probability_of_regular_purchases(self._known(past, parameters), t, n), 0.0, 1.0)
 
-    def residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
+    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
+        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` of customers who are alive now."""
+        return counts_until_purchase(self._known(past, parameters), t, most)
+
+    def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted."""
+
         def discounted(known: Stages, rate: FloatArray) -> FloatArray:
             return discounted_regular_purchases(known, float(rate[0]))
 
@@ -205,7 +209,7 @@ class GeometricDropoutModel(PurchaseModel):
 
     def remembered(self) -> tuple[str, ...]:
         """Return the fields of a history on which all depends that is expected of customers alive now."""
-        return ("x", "T") if self._stages() == 1 else ("x", "t_x", "T")
+        return ("x", "T") if self.stages() == 1 else ("x", "t_x", "T")
 
     def _draw_futures(
         self,
@@ -215,20 +219,20 @@ class GeometricDropoutModel(PurchaseModel):
         chance: FloatArray,
         rng: np.random.Generator,
     ) -> DrawnPurchases:
-        return draw_futures(past, lengths, parameters, chance, self._stages(), self._leaves_at_once, rng)
+        return draw_futures(past, lengths, parameters, chance, self.stages(), self._leaves_at_once, rng)
 
     def _draw_pasts(self, T: FloatArray, parameters: Sequence[FloatArray], rng: np.random.Generator) -> pd.DataFrame:
-        return draw_pasts(T, parameters, self._stages(), self._leaves_at_once, rng)
+        return draw_pasts(T, parameters, self.stages(), self._leaves_at_once, rng)
 
     def _known(self, past: History, parameters: Sequence[FloatArray]) -> Stages:
-        k, d = self._stages(), self._leaves_at_once
+        k, d = self.stages(), self._leaves_at_once
         r, alpha, a, b = parameters
         x, t_x, T = past
         shape, rate, leave, stay = np.broadcast_arrays(r + k * x, alpha + T, a, b + (x + d))
         return Stages(shape, rate, leave, stay, phases(shape, (T - t_x) / rate, k)[1])
 
     def _expected(self, known: Stages, t: FloatArray) -> FloatArray:
-        if self._stages() == 1:
+        if self.stages() == 1:
             return expected_purchases_while_alive(known.shape, known.rate, known.leave, known.stay, t)
         return expected_regular_purchases(known, t)
 

@@ -15,6 +15,7 @@ from kehu_analysis.clv.fitting.covariates import Targets
 from kehu_analysis.clv.fitting.sample import Sample
 from kehu_analysis.clv.models.histories import DrawnPurchases, History
 from kehu_analysis.clv.models.purchases import PurchaseModel
+from kehu_analysis.clv.numerics.future_counts import FutureCounts, counts_for_ever
 from kehu_analysis.clv.numerics.rising_factorials import rising
 
 #: numpy's Poisson draws end a little above.
@@ -111,9 +112,13 @@ class NBDModel(PurchaseModel):
         log_ways = -np.log(shape + n) - special.betaln(shape, n + 1.0)
         return np.asarray(np.exp(np.minimum(log_ways - n * np.log1p(rate / t) - shape * np.log1p(t / rate), 0.0)))
 
-    def residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
+    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
+        """Return the probabilities of 0 to ``most`` purchases in the next ``t``."""
+        r, alpha = parameters
+        shape, rate = np.broadcast_arrays(r + past.x, alpha + past.T)
+        return counts_for_ever(shape, rate, t, most)
+
+    def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted."""
         r, alpha = parameters
         return np.asarray((r + past.x) / (alpha + past.T) / discount_rate)

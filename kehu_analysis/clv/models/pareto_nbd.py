@@ -21,6 +21,7 @@ from kehu_analysis.clv.numerics.exponential_dropout import (
     log_odds_left,
     probability_of_purchases,
 )
+from kehu_analysis.clv.numerics.future_counts import FutureCounts, counts_until_end
 from kehu_analysis.clv.numerics.rising_factorials import rising
 
 #: Nobody's end comes later than exp(500) times the scale.
@@ -122,9 +123,13 @@ class ParetoNBDModel(PurchaseModel):
         r, alpha, s, beta = parameters
         return probability_of_purchases(n, t, r + past.x, alpha + past.T, s, beta + past.T)
 
-    def residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
+    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
+        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` of customers who are alive now."""
+        r, alpha, s, beta = parameters
+        shape, rate, s, end_rate = np.broadcast_arrays(r + past.x, alpha + past.T, s, beta + past.T)
+        return counts_until_end(shape, rate, s, end_rate, t, most)
+
+    def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted."""
         r, alpha, s, beta = parameters
         return (r + past.x) / (alpha + past.T) * discounted_lifetime(s, beta + past.T, discount_rate)

@@ -47,9 +47,7 @@ class PurchaseProcess(MaximumLikelihoodModel):
         """Return the probability of exactly ``n`` purchases in the next ``t`` (> 0) of customers who are alive now."""
 
     @abstractmethod
-    def residual_while_alive(
-        self, past: History, discount_rate: float, parameters: Sequence[FloatArray]
-    ) -> FloatArray:
+    def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted continuously."""
 
     @abstractmethod

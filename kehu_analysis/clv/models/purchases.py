@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
@@ -18,6 +19,7 @@ from kehu_analysis.clv.fitting.maximum_likelihood import FirstGuess, unchanged_o
 from kehu_analysis.clv.fitting.sample import Sample, compressed
 from kehu_analysis.clv.models.histories import DrawnPurchases, History
 from kehu_analysis.clv.models.predictions import PurchasePredictions
+from kehu_analysis.clv.numerics.future_counts import FutureCounts, most_purchases
 from kehu_analysis.errors import InsufficientDataError, UsageError
 
 __all__ = ["DrawnPurchases", "History", "PurchaseModel"]
@@ -80,6 +82,20 @@ class PurchaseModel(PurchasePredictions):
         self.dropout_covariates = dropout_covariates
         self.equal_effects = equal_effects
         self.ridge = ridge
+
+    @abstractmethod
+    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
+        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` (> 0) of customers alive now."""
+
+    def stages(self) -> int:
+        """Return the number of stages to a purchase."""
+        return 1
+
+    def most_purchases(self, past: History, t: FloatArray, parameters: Sequence[FloatArray]) -> FloatArray:
+        """Return a number beyond which customers who are alive now hardly ever get in the next ``t``, (n,)."""
+        r, alpha = parameters[:2]
+        k = self.stages()
+        return most_purchases(r + k * past.x, alpha + past.T, t, k)
 
     def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
         """Fit to a summary of purchases.

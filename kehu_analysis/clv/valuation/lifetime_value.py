@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -11,35 +11,38 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from kehu_analysis.clv.checks import days_per_unit, fewest_draws, generator_of
+from kehu_analysis.clv.arrays import FloatArray
+from kehu_analysis.clv.checks import check_draws, check_interval, days_per_unit, generator_of
 from kehu_analysis.clv.fitting.bootstrap import bootstrap_parameters
 from kehu_analysis.clv.fitting.maximum_likelihood import MaximumLikelihoodModel, RandomSource
+from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.clv.valuation.customer_columns import COST_KNOWN, MARGIN
 from kehu_analysis.clv.valuation.discounting import Horizon
 from kehu_analysis.clv.valuation.equity_bounds import CustomerEquity
-from kehu_analysis.clv.valuation.expected_value import Valuation
 from kehu_analysis.clv.valuation.intervals import with_interval
 from kehu_analysis.clv.valuation.lifetime_value_inputs import (
     OTHER_SEGMENTS,
     SMALLEST_SEGMENT,
-    check_draws,
     customers_to_value,
     margin_shares,
     segments_of,
 )
+from kehu_analysis.clv.valuation.outlook import Outlook
+from kehu_analysis.clv.valuation.totals import FEW_CUSTOMERS
 from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
 
 Model = TypeVar("Model", bound=MaximumLikelihoodModel)
 
 _TOP_SHARE = 0.2
-#: Customers up to whose number parameters vary from draw to draw: beyond, they are known so well that they hardly
-#: matter to any one customer.
-_MOST_WITH_VARYING_PARAMETERS = 40_000
-_MANY_DRAWS, _FEW_DRAWS = 499, 99
+#: Customers up to whose number one customer's bounds hold what is open about the parameters: those of more are known so
+#: well that they hardly matter to any one.
+MOST_IN_DOUBT = 40_000
+#: Sets of parameters; of a bootstrap, whose sets are not evenly spread, more.
+DRAWS, _BOOTSTRAP_DRAWS = 256, 999
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def customer_lifetime_value(
     interval
         Coverage of every interval.
     draws
-        Futures drawn of each customer; by default 499, or 99 where there are many customers.
+        Sets of parameters, common to all customers; by default 256, or 999 of a bootstrap.
     parameter_draws
         ``normal`` takes the uncertainty of parameters from the normal approximation in their logarithms,
         ``bootstrap`` from fits to customers drawn anew, where the models were fitted to these customers.
@@ -120,18 +123,19 @@ def customer_lifetime_value(
     InsufficientDataError, ConvergenceError
         A model could not be fitted, or mean spend does not exist.
     UsageError
-        Horizon, units, rate, margin, interval or draws cannot be used (or too few draws for the interval), nothing is
-        discounted on an endless horizon, or a bootstrap is asked for of models fitted to other customers.
+        Horizon, units, rate, margin, interval or draws cannot be used, nothing is discounted on an endless horizon, or
+        a bootstrap is asked for of models fitted to other customers.
 
     Notes
     -----
     Value is margin share times expected spend times discounted expected purchases,
     :math:`D(H) = \int_0^H e^{-\delta t} dE(t)`, with :math:`\delta` the logarithm of 1 + ``discount_rate`` (Fader,
     Hardie and Lee 2005, "RFM and CLV"; Gupta, Lehmann and Stuart 2004 for customer equity). Parameter intervals are
-    the delta method's, normal for the logarithm of the value. Up to 40,000 customers, parameters vary from draw to
-    draw; beyond, each customer's futures are drawn at the fitted parameters, whose uncertainty is negligible there for
-    one customer, and totals have the variance of chance, from the draws, plus that of parameters. Of segments of fewer
-    than 1,000 customers the drawn totals themselves are kept there, and moved by what is open about the parameters.
+    the delta method's, normal for the logarithm of the value. The bounds of one customer are quantiles of the
+    distribution of what they may spend (see :class:`~kehu_analysis.clv.valuation.future_laws.AmountLaw`); up to 40,000
+    customers with what is open about the parameters in it, which beyond is negligible for one customer. Those of totals
+    are quantiles of a sum of independent futures, taken exactly of up to 250 customers and by its three moments of
+    more, times what totals are expected under evenly drawn sets of parameters, common to all customers.
 
     Examples
     --------
@@ -146,7 +150,11 @@ def customer_lifetime_value(
     >>> low < value < high, finding.facts["value_is"].value
     (True, 'margin')
     """
-    check_draws(interval, draws, parameter_draws)
+    check_interval(interval)
+    if parameter_draws not in ("normal", "bootstrap"):
+        raise UsageError("bad_parameter_draws", parameter_draws=parameter_draws)
+    n_draws = (DRAWS if parameter_draws == "normal" else _BOOTSTRAP_DRAWS) if draws is None else draws
+    check_draws(n_draws)
     reach = Horizon.of(horizon, horizon_unit, discount_rate=discount_rate, time_unit=time_unit)
     customers = customers_to_value(summary, segment)
     share = margin_shares(customers, margin)
@@ -154,26 +162,14 @@ def customer_lifetime_value(
         raise UsageError("not_in_continuous_time", model=type(purchase_model).__name__)
     purchases = _fitted(BetaGeoModel() if purchase_model is None else purchase_model, customers)
     spends = _fitted(GammaGammaModel() if spend_model is None else spend_model, customers)
-    models: tuple[MaximumLikelihoodModel, ...] = (purchases, spends)
     names, codes = segments_of(customers, segment)
-    generator = generator_of(rng)
-    varies = len(customers) <= _MOST_WITH_VARYING_PARAMETERS
-    n_draws = draws or max(_MANY_DRAWS if varies else _FEW_DRAWS, fewest_draws(interval))
-    sets, covariances = [model.params_.to_frame().T for model in models], [model.log_covariance_ for model in models]
-    if parameter_draws == "bootstrap":
-        for model in models:
-            if not model.was_fitted_to(customers):
-                raise UsageError("bootstrap_of_others", model=type(model).__name__)
-        drawn = [bootstrap_parameters(model, customers, n_draws, generator) for model in models]
-        covariances = [_log_covariance(model, of) for model, of in zip(models, drawn, strict=True)]
-        sets = drawn if varies else sets
-    elif varies:
-        sets = [model.draw_parameters(n_draws, generator, customers) for model in models]
-    valuation = Valuation(customers, purchases, spends, reach)
-    equity = CustomerEquity(valuation, share, codes, [one.to_numpy() for one in covariances], interval)
-    purchase_sets, spend_sets = (one.to_numpy(dtype=float) for one in sets)
-    equity.draw(purchase_sets, spend_sets, n_draws, generator)
-    table = _table(customers, valuation, equity, segment)
+    sets, covariances = _parameter_sets((purchases, spends), customers, n_draws, parameter_draws, generator_of(rng))
+    plain = [replace(reach, rate=0.0)] if np.isfinite(reach.length) else []
+    outlook = Outlook(customers, purchases, [*plain, reach], spends)
+    equity = CustomerEquity(outlook, share, codes, covariances, interval)
+    varies = len(customers) <= MOST_IN_DOUBT
+    equity.look(*sets, with_doubt=varies)
+    table = _table(customers, outlook, equity, segment)
     repeats = customers["frequency"] > 0
     facts = {
         "n_customers": Fact(len(customers), "customers"),
@@ -183,16 +179,17 @@ def customer_lifetime_value(
         "discount_rate": Fact(discount_rate, "share"),
         "interval": Fact(interval, "share"),
         **_total(equity),
-        "expected_purchases": Fact(float(valuation.purchases.sum()), "purchases"),
+        "expected_purchases": Fact(float(table["expected_purchases"].sum(skipna=False)), "purchases"),
+        "binning_error": Fact(outlook.binning_error(), "share"),
         **_concentration(table),
         "n_without_spend": Fact(int((repeats & (customers["monetary_value"] <= 0)).sum()), "customers"),
         "n_negative_margin": Fact(int((share < 0).sum()), "customers"),
         **_known_costs(customers, margin),
     }
-    # Fixed parameters give totals the variance of the draws, and that of spend exists where px + q > 2 only.
+    # Totals of many have their variance, and that of spend exists where px + q > 2 only.
     p, q, _ = spends.params_
     bought = customers["frequency"].where(repeats & (customers["monetary_value"] > 0), 0)
-    if not varies and bool((p * bought + q <= 2).any()):
+    if len(customers) > FEW_CUSTOMERS and bool((p * bought + q <= 2).any()):
         facts["spend_tail"] = Fact(float(q), "parameter")
     open_parameters = [*purchases.at_boundary_, *spends.at_boundary_]
     if open_parameters:
@@ -270,6 +267,25 @@ def _fitted(model: Model, customers: pd.DataFrame) -> Model:
     return fitted.fit(customers)
 
 
+def _parameter_sets(
+    models: Sequence[MaximumLikelihoodModel],
+    customers: pd.DataFrame,
+    draws: int,
+    kind: str,
+    rng: np.random.Generator,
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Return sets of parameters of each model, and the covariances of their logarithms."""
+    if kind == "bootstrap":
+        for model in models:
+            if not model.was_fitted_to(customers):
+                raise UsageError("bootstrap_of_others", model=type(model).__name__)
+        drawn = [bootstrap_parameters(model, customers, draws, rng) for model in models]
+        covariances = [_log_covariance(model, of).to_numpy() for model, of in zip(models, drawn, strict=True)]
+        return [of.to_numpy(dtype=float) for of in drawn], covariances
+    samples = [model.sample_to_judge_by(customers) for model in models]
+    return draw_parameter_sets(models, draws, rng, samples), [model.log_covariance_.to_numpy() for model in models]
+
+
 def _log_covariance(model: MaximumLikelihoodModel, drawn: pd.DataFrame) -> pd.DataFrame:
     n_positive = len(model.parameter_names)
     location = drawn.copy()
@@ -277,17 +293,19 @@ def _log_covariance(model: MaximumLikelihoodModel, drawn: pd.DataFrame) -> pd.Da
     return location.cov()
 
 
-def _table(customers: pd.DataFrame, valuation: Valuation, equity: CustomerEquity, segment: str | None) -> pd.DataFrame:
+def _table(customers: pd.DataFrame, outlook: Outlook, equity: CustomerEquity, segment: str | None) -> pd.DataFrame:
     order = np.argsort(-equity.value, kind="stable")
+    is_endless = len(outlook.horizons) == 1
+    expected_purchases = np.full(len(order), np.nan) if is_endless else outlook.purchases[:, 0]
     columns: dict[str, Any] = {"customer_id": customers["customer_id"].take(order).array}
     if segment is not None:
         columns["segment"] = customers[segment].take(order).array
     columns |= {
         name: values[order]
         for name, values in (
-            ("probability_alive", valuation.probability_alive),
-            ("expected_purchases", valuation.purchases),
-            ("expected_spend", valuation.spend),
+            ("probability_alive", outlook.probability_alive),
+            ("expected_purchases", expected_purchases),
+            ("expected_spend", outlook.spend),
             ("customer_lifetime_value", equity.value),
             ("value_parameter_low", equity.parameter_bounds[0]),
             ("value_parameter_high", equity.parameter_bounds[1]),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kehu_analysis.clv.arrays import FloatArray
-from kehu_analysis.clv.checks import as_number, check_interval, check_number_of_draws, check_table, customers_in_order
+from kehu_analysis.clv.checks import as_number, check_table, customers_in_order
 from kehu_analysis.errors import DataError, UsageError
 
 #: Segments of fewer customers are put together: a total of so few tells of single customers.
@@ -15,15 +15,6 @@ SMALLEST_SEGMENT = 5
 OTHER_SEGMENTS = "other_segments"
 _COLUMNS = ["frequency", "recency", "T", "monetary_value"]
 _EXAMPLES = 3
-
-
-def check_draws(interval: float, draws: int | None, parameter_draws: str) -> None:
-    """Refuse an interval, a number of draws or a kind of them that cannot be used."""
-    check_interval(interval)
-    if draws is not None:
-        check_number_of_draws(draws, interval)
-    if parameter_draws not in ("normal", "bootstrap"):
-        raise UsageError("bad_parameter_draws", parameter_draws=parameter_draws)
 
 
 def customers_to_value(summary: pd.DataFrame, segment: str | None) -> pd.DataFrame:

@@ -10,22 +10,16 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import clone
 
-from kehu_analysis.clv.arrays import FloatArray
-from kehu_analysis.clv.checks import check_interval, check_number_of_draws, customers_in_order, days_per_unit
-from kehu_analysis.clv.fitting.effects import spread
+from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit, generator_of
 from kehu_analysis.clv.fitting.maximum_likelihood import RandomSource
+from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
 from kehu_analysis.clv.models.candidates import model_code
-from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel, expected_spend_of
-from kehu_analysis.clv.models.purchases import History, PurchaseModel
-from kehu_analysis.clv.valuation.intervals import (
-    PredictiveDraws,
-    parameter_facts,
-    parameter_interval,
-    predictive_draws,
-    quantiles,
-    with_interval,
-)
+from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
+from kehu_analysis.clv.models.purchases import PurchaseModel
+from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, Total, plain_horizons
+from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval, with_interval
+from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
 
@@ -43,7 +37,7 @@ def purchase_forecast(
     purchase_model: PurchaseModel | None = None,
     time_unit: str = "week",
     interval: float = 0.9,
-    draws: int = 500,
+    draws: int = DRAWS,
     rng: RandomSource = 0,
     names: Mapping[str, str] | None = None,
     check: Finding | None = None,
@@ -69,7 +63,7 @@ def purchase_forecast(
     interval
         Coverage of every interval.
     draws
-        Futures drawn for the predictive intervals.
+        Sets of parameters, common to all customers.
     rng
         Seed or generator.
     names
@@ -85,7 +79,8 @@ def purchase_forecast(
         recency_days (days since the last purchase), probability_alive, expected_purchases, purchases_low,
         purchases_high, expected_amount, amount_low, amount_high, expected_amount_q1 …, running_share_of_customers and
         running_share_of_expected_amount. Low and high are *predictive*: chance and uncertainty of the
-        parameters together. Facts give the totals by quarter and over the horizon with the predictive interval
+        parameters together, those of one customer from the distribution of what they may buy and spend.
+        Facts give the totals by quarter and over the horizon with the predictive interval
         (``…_low``, ``…_high``) and, over the horizon, the one from the parameters alone
         (``…_parameter_low``, ``…_parameter_high``), both models' parameters, and ``holdout_error_share``.
 
@@ -117,7 +112,7 @@ def purchase_forecast(
     if not (1 <= len(quarter_days) <= _MOST_QUARTERS and all(days > 0 for days in quarter_days)):
         raise UsageError("bad_quarter_days", quarter_days=list(quarter_days))
     check_interval(interval)
-    check_number_of_draws(draws, interval)
+    check_draws(draws)
     if check is not None and check.name != "holdout_check":
         raise UsageError("wrong_finding", wanted="holdout_check", found=check.name)
     checked = None if check is None or check.not_run is not None else check
@@ -126,12 +121,11 @@ def purchase_forecast(
     model = clone(BetaGeoModel() if purchase_model is None else purchase_model).fit(customers)
     spend_model = GammaGammaModel().fit(customers)
     history_days = round(float(customers["T"].max()) * unit_days)
-    lengths = [days / unit_days for days in quarter_days]
-    expected = _Expected(model, customers, lengths)
-    by_quarter = expected.purchases(np.asarray(model.params_, dtype=np.float64))
-    spend = expected.spend(np.asarray(spend_model.params_, dtype=np.float64))
-    drawn = predictive_draws(customers, lengths, model, spend_model, interval=interval, draws=draws, rng=rng)
-    table = _table(customers, by_quarter, spend, drawn, model, unit_days, names)
+    outlook = Outlook(customers, model, plain_horizons(quarter_days, unit_days), spend_model)
+    bounds = ForecastBounds(outlook, interval)
+    samples = [one.sample_to_judge_by(customers) for one in (model, spend_model)]
+    totals = bounds.totals(*draw_parameter_sets([model, spend_model], draws, generator_of(rng), samples))
+    table = _table(customers, outlook, bounds, unit_days, names)
     correlation = _correlation(customers, interval)
     facts = {
         "model": Fact(model_code(model), "code"),
@@ -139,9 +133,10 @@ def purchase_forecast(
         "horizon_days": Fact(sum(quarter_days), "days"),
         "interval": Fact(interval, "share"),
         "as_of": Fact(as_of, "date"),
-        **_totals(by_quarter, spend, drawn, interval),
-        **_parameter_intervals(expected, model, spend_model, interval),
+        **_totals(totals),
+        **_parameter_intervals(outlook, model, spend_model, interval),
         **_quarter_ends(as_of, quarter_days),
+        "binning_error": Fact(outlook.binning_error(), "share"),
         **_concentration(table),
         **parameter_facts("model", model, interval),
         **parameter_facts("gamma_gamma", spend_model, interval),
@@ -180,61 +175,24 @@ def purchase_forecast(
     return Finding("purchase_forecast", table, facts, parameters, tuple(notes))
 
 
-class _Expected:
-    """Expectations of all customers as functions of the parameters."""
-
-    def __init__(self, model: PurchaseModel, customers: pd.DataFrame, lengths: Sequence[float]) -> None:
-        self.model = model
-        x, t_x, T, self.m = (
-            customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T", "monetary_value")
-        )
-        self.past = History(x, t_x, T)
-        self.effects = model.covariate_effects(customers)
-        self.ends = np.cumsum(lengths)
-
-    def purchases(self, parameters: FloatArray) -> FloatArray:
-        """Purchases by customer and quarter, (n, n_quarters)."""
-        by_then = [self._until(end, parameters) for end in self.ends]
-        return np.diff(np.column_stack(by_then), axis=1, prepend=0)
-
-    def spend(self, parameters: FloatArray) -> FloatArray:
-        """Spend per purchase day, (n,)."""
-        return expected_spend_of(self.past.x, self.m, parameters)
-
-    def horizon_purchases(self, parameters: FloatArray) -> FloatArray:
-        """Purchases by customer over the horizon, (n,)."""
-        return self._until(self.ends[-1], parameters)
-
-    def horizon_totals(self, parameters: Sequence[FloatArray]) -> FloatArray:
-        """Total purchases and total amount over the horizon, (2,)."""
-        purchases = self.horizon_purchases(parameters[0])
-        return np.array([purchases.sum(), np.sum(purchases * self.spend(parameters[1]))])
-
-    def _until(self, end: float, parameters: FloatArray) -> FloatArray:
-        own = spread(parameters, self.effects, len(self.model.parameter_names))
-        return self.model.expected_purchases_of(self.past, np.full(len(self.m), end), own)
-
-
 def _table(
     customers: pd.DataFrame,
-    by_quarter: FloatArray,
-    spend: FloatArray,
-    drawn: PredictiveDraws,
-    purchase_model: PurchaseModel,
+    outlook: Outlook,
+    bounds: ForecastBounds,
     unit_days: float,
     names: Mapping[str, str] | None,
 ) -> pd.DataFrame:
-    amounts = by_quarter * spend[:, None]
+    amounts = np.diff(outlook.purchases, axis=1, prepend=0.0) * outlook.spend[:, None]
     table = pd.DataFrame({"customer_id": customers["customer_id"]})
     if names is not None:
         table["name"] = [names.get(customer, "") for customer in customers["customer_id"]]
     table["frequency"] = customers["frequency"].astype("int64")
     table["recency_days"] = ((customers["T"] - customers["recency"]) * unit_days).round().astype("int64")
-    table["probability_alive"] = purchase_model.expected_probability_alive(customers)
-    table["expected_purchases"] = by_quarter.sum(axis=1)
-    table[["purchases_low", "purchases_high"]] = drawn.customers[["purchases_low", "purchases_high"]]
-    table["expected_amount"] = amounts.sum(axis=1)
-    table[["amount_low", "amount_high"]] = drawn.customers[["amount_low", "amount_high"]]
+    table["probability_alive"] = outlook.probability_alive
+    table["expected_purchases"] = outlook.purchases[:, -1]
+    table["purchases_low"], table["purchases_high"] = bounds.purchases()
+    table["expected_amount"] = outlook.purchases[:, -1] * outlook.spend
+    table["amount_low"], table["amount_high"] = bounds.amounts()
     for quarter in range(amounts.shape[1]):
         table[f"expected_amount_q{quarter + 1}"] = amounts[:, quarter]
     table = table.sort_values(
@@ -245,31 +203,20 @@ def _table(
     return table
 
 
-def _totals(by_quarter: FloatArray, spend: FloatArray, drawn: PredictiveDraws, interval: float) -> dict[str, Fact]:
+def _totals(totals: Mapping[str, Sequence[Total]]) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
-    cases = (
-        ("purchases", "purchases", by_quarter.sum(axis=0), drawn.purchases),
-        ("amount", "currency", (spend[:, None] * by_quarter).sum(axis=0), drawn.amount),
-    )
-    for name, unit, expected, draws in cases:
-        low, high = quantiles(draws.sum(axis=1), interval)
-        facts |= with_interval(f"expected_{name}", float(expected.sum()), float(low), float(high), unit)
-        lows, highs = quantiles(draws, interval)
-        for quarter, value in enumerate(expected):
-            facts |= with_interval(
-                f"expected_{name}_q{quarter + 1}",
-                float(value),
-                float(lows[quarter]),
-                float(highs[quarter]),
-                unit,
-            )
+    for name, unit in (("purchases", "purchases"), ("amount", "currency")):
+        *quarters, whole = totals[name]
+        facts |= with_interval(f"expected_{name}", *whole, unit)
+        for number, quarter in enumerate(quarters, start=1):
+            facts |= with_interval(f"expected_{name}_q{number}", *quarter, unit)
     return facts
 
 
 def _parameter_intervals(
-    expected: _Expected, purchase_model: PurchaseModel, spend_model: GammaGammaModel, interval: float
+    outlook: Outlook, purchase_model: PurchaseModel, spend_model: GammaGammaModel, interval: float
 ) -> dict[str, Fact]:
-    low, high = parameter_interval(expected.horizon_totals, [purchase_model, spend_model], interval)
+    low, high = parameter_interval(outlook.totals_under, [purchase_model, spend_model], interval)
     return {
         "expected_purchases_parameter_low": Fact(float(low[0]), "purchases"),
         "expected_purchases_parameter_high": Fact(float(high[0]), "purchases"),

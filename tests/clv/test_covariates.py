@@ -14,7 +14,8 @@ from kehu_analysis.clv.fitting.covariates import CovariateEffects, Covariates
 from kehu_analysis.clv.fitting.effects import Effect, spread
 from kehu_analysis.clv.fitting.objective import Objective
 from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
-from kehu_analysis.clv.valuation.intervals import predictive_draws
+from kehu_analysis.clv.valuation.forecast_bounds import ForecastBounds, plain_horizons
+from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.errors import DataError, UsageError
 
 MODELS = [BetaGeoModel, ModifiedBetaGeoModel, ParetoNBDModel]
@@ -427,11 +428,15 @@ def test_draws_of_parameters_and_of_futures(data, fitted, model):
     error = done.standard_errors_[4:] / np.sqrt(4000)
     assert ((drawn.mean()[4:] - done.params_[4:]).abs() < 4.5 * error).all()
     np.testing.assert_allclose(drawn.std()[4:], done.standard_errors_[4:], rtol=0.08)
-    futures = predictive_draws(data, [13.0], done, interval=0.9, draws=200, rng=2)
-    expected = done.expected_purchases(data, 13.0).sum()
-    total = futures.purchases[:, 0]
-    assert abs(total.mean() - expected) < 4 * total.std() / np.sqrt(200)
-    assert (futures.customers["purchases_low"] <= futures.customers["purchases_high"]).all()
+    outlook = Outlook(data, done, plain_horizons([13.0], 1.0))
+    bounds = ForecastBounds(outlook, 0.9)
+    (total, _) = bounds.totals(drawn.to_numpy()[:64], None)["purchases"]
+    assert total.expected == pytest.approx(done.expected_purchases(data, 13.0).sum())
+    assert total.low < total.expected < total.high
+    futures = done.simulate_future(data, [13.0], rng=2, draws=100)[:, :, 0]
+    low, high = bounds.purchases()
+    inside = ((futures >= low) & (futures <= high)).mean(axis=0)
+    assert inside.mean() > 0.9
 
 
 @pytest.mark.parametrize("model", MODELS)

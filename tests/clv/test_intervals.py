@@ -1,4 +1,4 @@
-"""Uncertainty of parameters: the normal approximation against customers drawn anew; order statistics."""
+"""Uncertainty of parameters: the normal approximation against customers drawn anew."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,6 @@ from sklearn.exceptions import NotFittedError
 
 from kehu_analysis.clv import BetaGeoModel, GammaGammaModel, ParetoNBDModel, bootstrap_parameters
 from kehu_analysis.clv.fitting.objective import maximise
-from kehu_analysis.clv.valuation.intervals import order_statistics, quantiles
 from kehu_analysis.errors import ConvergenceError
 
 
@@ -70,16 +69,3 @@ def test_samples_that_cannot_be_fitted_are_drawn_again_unless_they_are_many(monk
     monkeypatch.setattr("kehu_analysis.clv.fitting.objective.maximise", fails_once)
     assert len(bootstrap_parameters(model, summary, 5, rng=1)) == 5
     assert len(calls) == 6
-
-
-def test_order_statistics_hold_a_new_draw_as_often_as_said():
-    rng = np.random.default_rng(3)
-    for draws in (19, 39, 99, 499):
-        low, high = order_statistics(rng.random((20_000, draws)), 0.9)
-        # Of uniform draws the share between the two is what lies between them.
-        assert (high - low).mean() == pytest.approx(0.9, abs=0.003)
-        low, high = quantiles(rng.random((draws, 20_000)), 0.9)
-        assert (high - low).mean() == pytest.approx(0.9, abs=0.003)
-    # Where no two draws hold it exactly it is rather more.
-    low, high = order_statistics(rng.random((20_000, 100)), 0.9)
-    assert 0.9 < (high - low).mean() < 0.92

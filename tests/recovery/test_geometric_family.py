@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 
 from kehu_analysis.clv import BetaGeoCNBDModel, ModifiedBetaGeoCNBDModel
-from kehu_analysis.clv.valuation.intervals import parameter_facts, predictive_draws, quantiles
+from kehu_analysis.clv.valuation.forecast_bounds import predictive_totals
+from kehu_analysis.clv.valuation.intervals import parameter_facts
 from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
 
 # BG/NBD itself is recovered with the value of its customers, future and all.
 TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
 N_CUSTOMERS = 500
 HORIZON = 26.0
-N_DRAWS = 100
+N_DRAWS = 64
 
 
 def test_the_truth_is_found_again():
@@ -32,9 +33,10 @@ def one_model(model: BetaGeoCNBDModel | ModifiedBetaGeoCNBDModel, rng: np.random
         lognormal(f"{name} of {name_of}", facts[f"model_{name}_low"].value, facts[f"model_{name}_high"].value, value)
         for name, value in TRUTH.items()
     ]
-    drawn = predictive_draws(summary, [HORIZON], model, interval=LEVEL, draws=N_DRAWS, rng=rng)
-    low, high = quantiles(drawn.purchases[:, 0], LEVEL)
-    estimates.append(Estimate(f"actual purchases of {name_of}", purchases, float(low), float(high)))
+    (_, low, high), _ = predictive_totals(summary, [HORIZON], model, interval=LEVEL, draws=N_DRAWS, rng=rng)[
+        "purchases"
+    ]
+    estimates.append(Estimate(f"actual purchases of {name_of}", purchases, low, high))
     return estimates
 
 

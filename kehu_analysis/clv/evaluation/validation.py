@@ -10,13 +10,12 @@ from scipy import stats
 from sklearn.base import clone
 
 from kehu_analysis.clv.arrays import FloatArray
-from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit, generator_of
+from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit
 from kehu_analysis.clv.fitting.maximum_likelihood import RandomSource
-from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
 from kehu_analysis.clv.models.candidates import model_code
 from kehu_analysis.clv.models.purchases import PurchaseModel
-from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, plain_horizons
+from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, parameter_sets, plain_horizons
 from kehu_analysis.clv.valuation.intervals import parameter_facts, with_interval
 from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.errors import DataError, UsageError
@@ -102,8 +101,8 @@ def holdout_check(
     outlook = Outlook(both, fitted, plain_horizons([length], 1.0))
     expected = outlook.purchases[:, -1]
     actual = np.asarray(both["actual"], dtype=np.float64)
-    sets = draw_parameter_sets([fitted], draws, generator_of(rng), [fitted.sample_to_judge_by(both)])
-    (_, low, high), *_ = ForecastBounds(outlook, interval).totals(sets[0], None)["purchases"]
+    sets = parameter_sets(outlook, both, draws, rng)
+    (_, low, high), *_ = ForecastBounds(outlook, interval).totals(*sets)["purchases"]
     x, T = (np.asarray(both[name], dtype=np.float64) for name in ("frequency", "T"))
     own_rate = np.divide(x, T, out=np.zeros(len(x)), where=T > 0) * length
     mean_rate = np.full(len(x), x.sum() / T.sum() * length)

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from kehu_analysis.clv.arrays import FloatArray, IntArray
-from kehu_analysis.clv.fitting.maximum_likelihood import MaximumLikelihoodModel
+from kehu_analysis.clv.checks import generator_of
+from kehu_analysis.clv.fitting.maximum_likelihood import MaximumLikelihoodModel, RandomSource
+from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
+from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
+from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.clv.valuation.discounting import Horizon
 from kehu_analysis.clv.valuation.future_laws import (
     AmountLaw,
@@ -111,7 +116,7 @@ class ForecastBounds:
         spends = None if spend_sets is None else outlook.spend_parameters[None]
         fitted = outlook.moved(outlook.parameters[None], spends, weight, everybody, outlook.horizons)
         found: dict[str, list[Total]] = {}
-        moments = self._moments_of_periods(spend_sets is not None)
+        moments = self.moments_of_periods(with_amounts=spend_sets is not None)
         expected = {"purchases": outlook.purchases, "amount": outlook.purchases * outlook.spend[:, None]}
         factors = {
             "purchases": _by_period(moved[0]) / _by_period(fitted[0]),
@@ -145,8 +150,8 @@ class ForecastBounds:
             exact = law_of_amounts([of_one(*pair) for pair in pairs], self._unit(amounts), highest, each)
         return exact or law_of_moments(total, float(moments.variance[-1]), float(moments.third[-1]))
 
-    def _moments_of_periods(self, with_amounts: bool) -> dict[str, list[Moments]]:
-        # Of each customer in each period, then over the horizon; last of each the sum over customers.
+    def moments_of_periods(self, *, with_amounts: bool) -> dict[str, list[Moments]]:
+        """Return those of each customer and last of all together, in each period and last over the horizon."""
         outlook = self._outlook
         ends = np.array([horizon.length for horizon in outlook.horizons])
         starts = np.append(np.concatenate([[0.0], ends[:-1]]), 0.0)
@@ -154,17 +159,9 @@ class ForecastBounds:
         factorial = np.zeros((len(ends), 3, len(outlook.kinds.number)))
         t = np.full(len(outlook.kinds.number), self._length)
         for rows, counts in counts_of_kinds(outlook.model, outlook.kinds, t, outlook.parameters):
-            n = np.arange(len(counts.still), dtype=float)[:, None]
-            falling = [n, n * (n - 1), n * (n - 1) * (n - 2)]
-            for period, (start, end) in enumerate(zip(starts, ends, strict=True)):
-                # Given how many there are, each falls into the period with this probability, of its own.
-                still = (end - start) / self._length
-                span = np.maximum(counts.left_after, np.finfo(float).tiny)
-                left = np.clip(counts.left_after, start, end) - start
-                left = left / span
-                for order, number in enumerate(falling):
-                    chance = counts.still * still ** (order + 1) + counts.left * left ** (order + 1)
-                    factorial[period, order, rows] = np.sum(number * chance, axis=0)
+            for period, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+                edges = (np.full(len(rows), edge) for edge in (start, end, self._length))
+                factorial[period][:, rows] = counts.factorial_moments(*edges)
         found: dict[str, list[Moments]] = {"purchases": [], **({"amount": []} if with_amounts else {})}
         alive = outlook.probability_alive
         own = _by_period(outlook.while_alive)
@@ -197,6 +194,55 @@ class ForecastBounds:
         # Each of a kind is taken to its own expectation.
         expected = self._outlook.spend * self._outlook.while_alive[:, -1]
         return np.asarray(expected / np.maximum(law.moments[0, self._place], np.finfo(float).tiny))
+
+
+def predictive_totals(
+    customers: pd.DataFrame,
+    lengths: Sequence[float],
+    purchase_model: PurchaseModel,
+    spend_model: GammaGammaModel | None = None,
+    *,
+    interval: float,
+    draws: int = DRAWS,
+    rng: RandomSource = 0,
+) -> dict[str, list[Total]]:
+    """Return what all customers together will buy, and spend, in each of the coming periods and last in all of them.
+
+    Parameters
+    ----------
+    customers
+        What the models were fitted to: frequency, recency, T, and monetary_value with a model of spend.
+    lengths
+        Of the periods that follow one another, in the time unit of the fit.
+    purchase_model, spend_model
+        Fitted; without a model of spend there are no amounts.
+    interval
+        Probability of what lies between the bounds.
+    draws, rng
+        Sets of parameters, and seed or generator.
+
+    Examples
+    --------
+    >>> from kehu_analysis.clv import NBDModel
+    >>> truth = NBDModel()
+    >>> truth.params_ = pd.Series({"r": 0.8, "alpha": 8.0})
+    >>> summary = truth.simulate_customers(np.full(300, 52.0), rng=1)
+    >>> (total, _) = predictive_totals(summary, [13.0], truth.fit(summary), interval=0.9)["purchases"]
+    >>> total.low < total.expected < total.high
+    True
+    """
+    outlook = Outlook(customers, purchase_model, plain_horizons(lengths, 1.0), spend_model)
+    return ForecastBounds(outlook, interval).totals(*parameter_sets(outlook, customers, draws, rng))
+
+
+def parameter_sets(
+    outlook: Outlook, customers: pd.DataFrame, draws: int, rng: RandomSource
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return sets of parameters of both models that the data allow, (draws, k) each."""
+    models = [outlook.model, *([] if outlook.spend_model is None else [outlook.spend_model])]
+    samples = [model.sample_to_judge_by(customers) for model in models]
+    purchase_sets, *spend_sets = draw_parameter_sets(models, draws, generator_of(rng), samples)
+    return purchase_sets, spend_sets[0] if spend_sets else None
 
 
 def _by_period(by_then: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from kehu_analysis.clv.numerics.future_counts import FutureCounts
 from kehu_analysis.clv.valuation.kinds import Kinds
 
 #: Kinds times purchases held at once.
-_CELLS = 60_000
+_CELLS = 20_000
 #: Nodes and weights by which a normal doubt about the logarithm of what is expected is integrated out.
 _DOUBT_NODES = np.array([-np.sqrt(3.0), 0.0, np.sqrt(3.0)])
 _DOUBT_WEIGHTS = np.array([1 / 6, 2 / 3, 1 / 6])
@@ -243,12 +243,12 @@ class _Terms(NamedTuple):
 def _terms(counts: FutureCounts, length: FloatArray, rate: float, p: float) -> _Terms:
     numbers = np.arange(1, len(counts.still), dtype=float)
     bins = _bins(len(numbers))
-    classes = [
-        (counts.still[1:], np.broadcast_to(length, counts.still[1:].shape)),
-        (counts.left[1:], counts.left_after[1:]),
-    ]
+    still, left, (after, spread_of) = counts.still[1:], counts.left[1:], counts.left_times()
+    classes = [(still, np.broadcast_to(length, still.shape))]
+    # They left sooner or later than they do on average.
+    classes += [(left / 2, np.clip(after + way * spread_of, 0, length)[1:]) for way in (-1, 1)]
     if rate == 0:  # when they are made does not matter
-        classes = [(counts.still[1:] + counts.left[1:], classes[0][1])]
+        classes = [(still + left, classes[0][1])]
     found = []
     for weight, spans in classes:
         together = np.add.reduceat(weight, bins, axis=0)

@@ -36,6 +36,8 @@ class Outlook:
         Fitted.
     horizons
         In the time unit of the fit; what is uncertain is told of the last one.
+    fineness
+        Of the kinds into which many customers are put.
 
     Attributes
     ----------
@@ -59,7 +61,9 @@ class Outlook:
         purchase_model: PurchaseModel,
         horizons: Sequence[Horizon],
         spend_model: GammaGammaModel | None = None,
+        fineness: Fineness = FINE,
     ) -> None:
+        self._fineness = fineness
         self.model, self.spend_model, self.horizons = purchase_model, spend_model, tuple(horizons)
         self.past = History(*(customers[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T")))
         self.effects = purchase_model.covariate_effects(customers)
@@ -85,12 +89,12 @@ class Outlook:
     @cached_property
     def kinds(self) -> Kinds:
         """Customers who, if alive, are alike."""
-        return self._kinds(self.model.remembered())
+        return self._kinds(self.model.remembered(), self._fineness)
 
     @cached_property
     def past_kinds(self) -> Kinds:
         """Customers whose pasts are alike."""
-        return self._kinds(_ALL)
+        return self._kinds(_ALL, self._fineness)
 
     def binning_error(self) -> float:
         """Return by what share the purchases expected of all together differ when each kind counts as its mean past."""
@@ -199,7 +203,7 @@ class Outlook:
     def _coefficients(self) -> FloatArray:
         return self.parameters[len(self.model.parameter_names) :]
 
-    def _kinds(self, fields: Sequence[str], fineness: Fineness = FINE) -> Kinds:
+    def _kinds(self, fields: Sequence[str], fineness: Fineness) -> Kinds:
         return kinds_of(self.past, fields, fineness=fineness, effects=self.effects, coefficients=self._coefficients)
 
 

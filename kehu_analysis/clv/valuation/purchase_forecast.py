@@ -10,14 +10,13 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import clone
 
-from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit, generator_of
+from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit
 from kehu_analysis.clv.fitting.maximum_likelihood import RandomSource
-from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
 from kehu_analysis.clv.models.candidates import model_code
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.models.purchases import PurchaseModel
-from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, Total, plain_horizons
+from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, Total, parameter_sets, plain_horizons
 from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval, with_interval
 from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.errors import UsageError
@@ -123,8 +122,7 @@ def purchase_forecast(
     history_days = round(float(customers["T"].max()) * unit_days)
     outlook = Outlook(customers, model, plain_horizons(quarter_days, unit_days), spend_model)
     bounds = ForecastBounds(outlook, interval)
-    samples = [one.sample_to_judge_by(customers) for one in (model, spend_model)]
-    totals = bounds.totals(*draw_parameter_sets([model, spend_model], draws, generator_of(rng), samples))
+    totals = bounds.totals(*parameter_sets(outlook, customers, draws, rng))
     table = _table(customers, outlook, bounds, unit_days, names)
     correlation = _correlation(customers, interval)
     facts = {

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import xlsxwriter
 
-from kehu_analysis import cli
 from kehu_analysis.intake import results
 from kehu_analysis.report import layout
 
@@ -311,7 +310,7 @@ def test_a_fault_of_the_program_is_one_sentence_and_a_trace_in_a_file(folder, ca
     def fail(*_args, **_settings):
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(cli, "check_dataset", fail)
+    monkeypatch.setattr("kehu_analysis.cli.data.check_dataset", fail)
     code, _, error = kehu("check", folder, "--lang", "en")
     assert code == 1
     assert "Traceback" not in error

@@ -90,7 +90,8 @@ class Workbook:
 
     def doubts(self) -> pd.DataFrame:
         """Return the doubts about the log as a whole, with first and last day."""
-        return doubtful_periods(self.dataset.log_days(), timezone=self.dataset.timezone)
+        data = self.dataset
+        return doubtful_periods(data.log_days(), timezone=data.timezone, own_calendar=data.own_calendar())
 
     def truth(self) -> pd.DataFrame | None:
         """Return what is known for certain of simulated customers, with who had left and when; None of any others.

@@ -285,7 +285,9 @@ def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
 
     entries: list[Any] = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
     entries = [entry for entry in entries if "needs" not in entry or any(number(entry, n) for n in entry["needs"])]
-    return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
+    return [
+        labels.fill(entry[lang], lang, by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)
+    ]
 
 
 def describe_source(book: Workbook) -> dict[str, str]:

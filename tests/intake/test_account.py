@@ -14,9 +14,9 @@ def test_failures_stand_in_one_list_most_serious_first(dirty: Dataset) -> None:
     lines = account_lines(dirty, "en")
     found = lines[lines.index("What was found (most serious first)") + 1 :]
     assert "  Error: transactions.csv, date: not a date, 9 lines; first in row 151; e.g. “never”" in found
-    assert "  Error: customers.csv, customer_id: a repeated key, 1 lines; first in row 3; e.g. “00001”" in found
+    assert "  Error: customers.csv, customer_id: a repeated key, 1 line; first in row 3; e.g. “00001”" in found
     [many] = [line for line in found if "many" in line]
-    assert many.startswith("  Warning: transactions.csv, quantity: not a number, 1 lines")
+    assert many.startswith("  Warning: transactions.csv, quantity: not a number, 1 line")
     severities = [line.split(":")[0].strip() for line in found]
     assert severities == sorted(severities)
     assert len(found) == len(dirty.failures()) <= MAX_FAILURES

@@ -224,7 +224,7 @@ def test_looking_up():
         (pd.Timestamp("2026-01-05 10:00"), "date", "2026-01-05"),
         (date(2026, 1, 5), "text", "2026-01-05"),
         (pd.Period("2026Q1"), "code", "2026Q1"),
-        ("accepted", "code", "采用"),
+        ("accepted", "code", "计入"),
         ("accepted.zh", "code", "accepted.zh"),
         ("", "code", ""),
         ("007", "count", "007"),

@@ -280,6 +280,23 @@ def test_labels_avoid_the_synonyms_of_the_glossary() -> None:
     assert used == []
 
 
+def prose_cells(lang: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+            if f"lang-{lang}" in cell["metadata"].get("tags", []):
+                yield f"{path.name}, cell {number}", "".join(cell["source"])
+
+
+def test_notebooks_avoid_the_synonyms_of_the_glossary() -> None:
+    avoided = {synonym for row in glossary() for synonym in row[3].split("、") if synonym}
+    assert [(place, word) for place, text in prose_cells("zh") for word in avoided if word in text] == []
+
+
+def test_shops_are_counted_as_shops() -> None:
+    texts = [*((code, zh) for code, zh, _ in label_texts(labels.catalogue())), *prose_cells("zh")]
+    assert [place for place, text in texts if re.search(r"[\d}一每哪这那几多]\s?位客户", text)] == []
+
+
 def test_glossary_has_one_word_a_concept() -> None:
     for column in (0, 1):
         words = [row[column] for row in glossary()]

@@ -7,26 +7,25 @@ nothing else in the package holds display words. Codes are dotted: ``column.amou
 
 from __future__ import annotations
 
-import string
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from numbers import Real
 from typing import Any, NamedTuple
 
 import pandas as pd
-from babel import Locale, numbers
+from babel import numbers
+
+from kehu_analysis.plurals import fill
 
 LANGUAGES = ("zh", "en")
 _FILE = "labels.toml"
 _LOCALES = {"zh": "zh_CN", "en": "en_US"}
 _MISSING = "–"
-#: Forms of words that go by a count, in CLDR's order.
-_PLURALS = ("zero", "one", "two", "few", "many", "other")
 #: From here on a sentence names purchases without decimals.
 _MANY_PURCHASES = 100
 
@@ -156,47 +155,6 @@ def render(code: str, lang: str, **values: object) -> str:
     return fill(label(code, lang), lang, {name: _spoken(value, lang) for name, value in values.items()})
 
 
-def fill(template: str, lang: str, values: Mapping[str, object]) -> str:
-    """Fill a template with values; words that go by a count are chosen by the plural rules of the language (CLDR).
-
-    ``{n|# customer|# customers}`` names a value and the words for each of the language's forms, in CLDR's order (in
-    English one and other, in Chinese there is but one); ``#`` stands for the value. What is written decides: English
-    has 1 purchase, but 1.0 purchases.
-
-    Examples
-    --------
-    >>> fill("{n|# customer has|# customers have} left", "en", {"n": 1})
-    '1 customer has left'
-    >>> fill("{n|# customer has|# customers have} left", "en", {"n": "1,500"})
-    '1,500 customers have left'
-    """
-    return _Template(lang).vformat(template, (), values)
-
-
-class _Template(string.Formatter):
-    def __init__(self, lang: str) -> None:
-        self._lang = lang
-
-    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        name, *words = field_name.split("|")
-        value, key = super().get_field(name, args, kwargs)
-        if not words:
-            return value, key
-        rule = Locale.parse(_LOCALES[self._lang]).plural_form
-        forms = [form for form in _PLURALS if form in {*rule.tags, "other"}]
-        chosen = dict(zip(forms, words, strict=True))[rule(_count(str(value)))]
-        return chosen.replace("#", str(value)), key
-
-
-def _count(text: str) -> Decimal:
-    # What is no number, such as a dash, takes the form of many.
-    try:
-        number = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        return Decimal(0)
-    return number if number.is_finite() else Decimal(0)
-
-
 def _spoken(value: object, lang: str) -> object:
     if isinstance(value, Phrase):
         return render(value.code, lang, **value.values)
@@ -242,7 +200,7 @@ def is_missing(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
-def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: str = "") -> str:
+def format_value(value: Any, unit: str = "text", lang: str = "zh") -> str:
     """Write a scalar for a table cell, in full.
 
     Parameters
@@ -253,8 +211,8 @@ def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: 
         ``count``, ``customers``, ``lines``, ``purchases``, ``currency``, ``share`` (0 to 1, written as per
         cent), ``days``, ``weeks``, ``months``, ``number``, ``parameter``, ``date``, ``code`` (a value with a
         label under ``value.``) or ``text``.
-    lang, currency
-        Language, and the currency code (only used in prose, see :func:`format_prose`).
+    lang
+        Language.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import labels
+from kehu_analysis.plurals import fill
 
 #: Values that are no count: names and texts, dates and quarters, amounts, shares. Any other may be 1.
 NO_COUNTS = """
@@ -86,7 +87,7 @@ def test_one_is_never_many():
     for code, entry in TEMPLATES.items():
         plain = re.sub(r"!\w|:%", "", entry["en"])
         values = {name: "x" if name in NO_COUNTS.split() else "1" for name in names(plain) if "." not in name}
-        if words := unfit(labels.fill(plain, "en", values)) if len(values) == len(names(plain)) else []:
+        if words := unfit(fill(plain, "en", values)) if len(values) == len(names(plain)) else []:
             found[code] = words
     assert found == {}
 
@@ -99,7 +100,7 @@ def test_every_form_is_given():
             assert not counted or lang == "en", f"{code}: Chinese has no plural"
             for field in counted:
                 assert len(field.split("|")) == 3, (code, field)
-                assert labels.fill(f"{{{field}}}", lang, {field.split("|")[0]: 1}).strip(), code
+                assert fill(f"{{{field}}}", lang, {field.split("|")[0]: 1}).strip(), code
 
 
 @pytest.mark.parametrize(
@@ -117,21 +118,21 @@ def test_every_form_is_given():
     ],
 )
 def test_what_is_written_decides(value, text):
-    assert labels.fill("{n|# day is|# days are}", "en", {"n": value}) == text
+    assert fill("{n|# day is|# days are}", "en", {"n": value}) == text
 
 
 def test_chinese_has_one_form():
-    assert labels.fill("{n|# 天}", "zh", {"n": 1}) == "1 天"
+    assert fill("{n|# 天}", "zh", {"n": 1}) == "1 天"
     with pytest.raises(ValueError, match="zip"):
-        labels.fill("{n|day|days}", "zh", {"n": 1})
+        fill("{n|day|days}", "zh", {"n": 1})
 
 
 def test_words_without_number_and_other_ways_of_writing():
     words = "{n|The only customer has|All # customers have} left {share:.1%} {name!r}"
-    assert labels.fill(words, "en", {"n": 1, "share": 0.25, "name": "x"}) == "The only customer has left 25.0% 'x'"
-    assert labels.fill(words, "en", {"n": 9, "share": 0.25, "name": "x"}) == "All 9 customers have left 25.0% 'x'"
+    assert fill(words, "en", {"n": 1, "share": 0.25, "name": "x"}) == "The only customer has left 25.0% 'x'"
+    assert fill(words, "en", {"n": 9, "share": 0.25, "name": "x"}) == "All 9 customers have left 25.0% 'x'"
 
 
 @given(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=8), st.decimals()))
 def test_any_value_can_be_counted(value):
-    assert labels.fill("{n|# row|# rows}", "en", {"n": value}) in (f"{value} row", f"{value} rows")
+    assert fill("{n|# row|# rows}", "en", {"n": value}) in (f"{value} row", f"{value} rows")

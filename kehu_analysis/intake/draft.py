@@ -82,7 +82,7 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
     lines = [line for table in proposals.needed for line in _table_lines(table, lang)]
     if any(table.can_help for table in proposals.needed):
         path = write_draft(proposals, out or results_folder(proposals), data, lang)
-        lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, path, data, lang)]
+        lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, data, lang)]
     return [printable(labels.shortened(line, _LONGEST_LINE)) for line in lines]
 
 
@@ -335,7 +335,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def _next_steps(proposals: Proposals, path: Path, data: Path, lang: str) -> list[str]:
+def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:
     left = [name for table in proposals.needed for name in table.undecided]
     names = labels.label("ui.list_separator", lang).join(left)
     step = labels.render("ui.draft_next_fill", lang, names=names) if left else labels.label("ui.draft_next_edit", lang)

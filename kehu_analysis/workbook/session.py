@@ -25,6 +25,7 @@ from kehu_analysis.finding import Finding
 from kehu_analysis.periods import Quarter
 from kehu_analysis.plots import apply_theme
 from kehu_analysis.plots.tables import table_html
+from kehu_analysis.plurals import fill
 from kehu_analysis.workbook import record
 
 #: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
@@ -285,9 +286,7 @@ def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
 
     entries: list[Any] = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
     entries = [entry for entry in entries if "needs" not in entry or any(number(entry, n) for n in entry["needs"])]
-    return [
-        labels.fill(entry[lang], lang, by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)
-    ]
+    return [fill(entry[lang], lang, by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
 
 
 def describe_source(book: Workbook) -> dict[str, str]:

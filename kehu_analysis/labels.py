@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from babel import numbers
 
+from kehu_analysis.plurals import fill
+
 LANGUAGES = ("zh", "en")
 _FILE = "labels.toml"
 _LOCALES = {"zh": "zh_CN", "en": "en_US"}
@@ -150,7 +152,7 @@ class Phrase(NamedTuple):
 
 def render(code: str, lang: str, **values: object) -> str:
     """Fill the template of a code with values: texts, plain numbers, a phrase or a list of phrases."""
-    return label(code, lang).format(**{name: _spoken(value, lang) for name, value in values.items()})
+    return fill(label(code, lang), lang, {name: _spoken(value, lang) for name, value in values.items()})
 
 
 def _spoken(value: object, lang: str) -> object:
@@ -198,7 +200,7 @@ def is_missing(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
-def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: str = "") -> str:
+def format_value(value: Any, unit: str = "text", lang: str = "zh") -> str:
     """Write a scalar for a table cell, in full.
 
     Parameters
@@ -209,8 +211,8 @@ def format_value(value: Any, unit: str = "text", lang: str = "zh", *, currency: 
         ``count``, ``customers``, ``lines``, ``purchases``, ``currency``, ``share`` (0 to 1, written as per
         cent), ``days``, ``weeks``, ``months``, ``number``, ``parameter``, ``date``, ``code`` (a value with a
         label under ``value.``) or ``text``.
-    lang, currency
-        Language, and the currency code (only used in prose, see :func:`format_prose`).
+    lang
+        Language.
 
     Examples
     --------

@@ -32,7 +32,7 @@ RAISED = list(raised())
 
 
 def fields(template):
-    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    return {name.split("|")[0] for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
 def test_the_walk_finds_the_errors():

@@ -19,7 +19,7 @@ def test_an_empty_frame_is_insufficient_not_wrong():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0, "many", None])
 def test_a_bad_number_names_its_customer(bad):
     frame = pd.DataFrame({"customer_id": ["007", "008"], "T": [1.0, bad]})
-    with pytest.raises(DataError, match="column T holds no sound number in 1 rows \\(customers 008"):
+    with pytest.raises(DataError, match="column T holds no sound number in 1 row \\(customers 008"):
         check_numbers(frame, ("T",), analysis="demo", at_least=0)
 
 

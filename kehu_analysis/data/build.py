@@ -19,7 +19,7 @@ from kehu_analysis.data.progress import Watch, let_be_watched
 from kehu_analysis.data.reading.sources import open_file, shown_name
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
-from kehu_analysis.data.settings import DatasetSettings
+from kehu_analysis.data.settings import DatasetSettings, TableSettings
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.engine.duckdb import identifier, quoted
 from kehu_analysis.errors import DataError
@@ -96,17 +96,8 @@ def _build_table(
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     wanted = settings.table(table.name)
     shown = [shown_name(path, root) for path in paths]
-    opened, passed_over = [], []
     with watch(connection, table.name, "open"):
-        for number, (path, name) in enumerate(zip(paths, shown, strict=True)):
-            files, sheets = open_file(
-                connection, path, f"{table.name}_{number}", scratch, shown=name, table=table, settings=wanted
-            )
-            opened += [(file, map_columns(table, file, wanted)) for file in files]
-            passed_over += sheets
-        check_agreement(table, opened, wanted)
-        styles = find_styles(connection, table, opened, wanted)
-    parts = [Part(*one, style) for one, style in zip(opened, styles, strict=True)]
+        parts, passed_over = _open_parts(connection, table, paths, shown, wanted, scratch)
     with watch(connection, table.name, "judge"):
         columns = classify(
             connection,
@@ -145,6 +136,27 @@ def _build_table(
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "lines": lines,
     }, failures
+
+
+def _open_parts(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    paths: Sequence[Path],
+    shown: Sequence[str],
+    settings: TableSettings,
+    scratch: Path,
+) -> tuple[list[Part], list[str]]:
+    """Return the files, and sheets, of a table with their columns and ways of writing; and the sheets passed over."""
+    opened, passed_over = [], []
+    for number, (path, name) in enumerate(zip(paths, shown, strict=True)):
+        files, sheets = open_file(
+            connection, path, f"{table.name}_{number}", scratch, shown=name, table=table, settings=settings
+        )
+        opened += [(file, map_columns(table, file, settings)) for file in files]
+        passed_over += sheets
+    check_agreement(table, opened, settings)
+    styles = find_styles(connection, table, opened, settings)
+    return [Part(*one, style) for one, style in zip(opened, styles, strict=True)], passed_over
 
 
 def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[list[dict[str, Any]], int]:

@@ -95,6 +95,10 @@ class Dataset:
         customers = self.table("customers")
         return customers.set_index("customer_id")["name"] if "name" in customers else pd.Series(dtype="str")
 
+    def own_calendar(self) -> pd.DataFrame | None:
+        """Return the company's own calendar: ``date``, ``is_workday``; None where the dataset has none."""
+        return self.table("calendar") if self.has("calendar") else None
+
     def quarters(self) -> list[Quarter]:
         """Return the quarters that the log covers to their end."""
         return quarters_between(self.first_date, self.complete_until, fiscal_year_start=self.fiscal_year_start)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 
 from kehu_analysis.data.doubts import doubtful_periods
 from kehu_analysis.data.schema import Column
@@ -51,7 +52,8 @@ def log_facts(
     connection
         Any; nothing is made in it.
     folder
-        Holds ``transactions.parquet``, ``purchase_days.parquet`` and ``log_days.parquet``.
+        Holds ``transactions.parquet``, ``purchase_days.parquet`` and ``log_days.parquet``, and ``calendar.parquet``
+        where the company has a calendar of its own.
     settings
         What ``dataset.toml`` says: the time zone, and the day until which the log is complete, if it says so.
     today
@@ -91,8 +93,12 @@ def log_facts(
     log = {name: value.isoformat() if isinstance(value, date) else value for name, value in facts.items()}
     frame = connection.execute(f"FROM {days}").df()
     frame["date"] = frame["date"].dt.date
-    doubts = [_as_failure(doubt) for doubt in doubtful_periods(frame, timezone=settings.timezone).to_dict("records")]
-    return log, complete_until is not None and complete_until > today, doubts
+    own = folder / "calendar.parquet"
+    doubts = doubtful_periods(
+        frame, timezone=settings.timezone, own_calendar=pd.read_parquet(own) if own.is_file() else None
+    )
+    failures = [_as_failure(doubt) for doubt in doubts.to_dict("records")]
+    return log, complete_until is not None and complete_until > today, failures
 
 
 def _as_failure(doubt: dict[Any, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import re
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,25 +51,6 @@ class DuckDBEngine:
         with self.session(tables) as connection:
             text, bound = _bind(sql, parameters)
             return connection.sql(text, params=bound).to_arrow_table()
-
-    def store(
-        self,
-        sql: str,
-        *,
-        tables: Mapping[str, Source],
-        path: Path,
-        parameters: Mapping[str, Parameter] | None = None,
-    ) -> None:
-        """Write the rows of a query to a Parquet file, whole or not at all."""
-        # Two processes, or two threads of one, may be at it: each writes its own.
-        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-        try:
-            with self.session(tables) as connection:
-                text, bound = _bind(sql, parameters)
-                connection.execute(f"COPY ({text}) TO {quoted(partial)} (FORMAT parquet)", bound)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     @contextmanager
     def session(self, tables: Mapping[str, Source] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

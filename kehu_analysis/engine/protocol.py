@@ -26,14 +26,3 @@ class Engine(Protocol):
     ) -> pa.Table:
         """Return the rows of a query."""
         ...
-
-    def store(
-        self,
-        sql: str,
-        *,
-        tables: Mapping[str, Source],
-        path: Path,
-        parameters: Mapping[str, Parameter] | None = None,
-    ) -> None:
-        """Write the rows of a query to a Parquet file, whole or not at all."""
-        ...

@@ -46,6 +46,8 @@ _LONGEST_SAMPLE, _LONGEST_HEADER, _LONGEST_LINE = 24, 30, 10_000
 _SAMPLES_ON_TERMINAL, _CANDIDATES_ON_TERMINAL = 3, 4
 _EXAMPLES: Mapping[str, Any] = {"amounts_include_tax": True, "complete_until": date(2026, 9, 30)}
 _EXAMPLE_COST = 350.0
+#: What of a table's settings stands in sections of its own.
+_PARTS = ("columns", "filters")
 
 
 def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> list[str]:
@@ -80,7 +82,7 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
     lines = [line for table in proposals.needed for line in _table_lines(table, lang)]
     if any(table.can_help for table in proposals.needed):
         path = write_draft(proposals, out or results_folder(proposals), data, lang)
-        lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, path, data, lang)]
+        lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, data, lang)]
     return [printable(labels.shortened(line, _LONGEST_LINE)) for line in lines]
 
 
@@ -175,22 +177,9 @@ def _section(table: TableProposal, lang: str) -> Iterator[str]:
     if not table.has_header:
         yield _comment(labels.label("ui.draft_no_header", lang))
     yield f"[tables.{table.table}]"
-    for name, value in table.kept.items():
-        if name not in ("columns", "filters"):
-            yield f"{name} = {toml_value(value)}"
-    for name, values in (("source", table.source), ("sheet", table.sheets)):
-        if values:
-            line = f"{name} = {toml_value(list(values) if len(values) > 1 else values[0])}"
-            yield f"{line if table.source_is_sure else _off(line)}  {_comment(fill if table.rivals else check)}"
-    if table.rivals:
-        yield _comment(labels.render("ui.draft_rivals", lang, files=_listed(table.rivals, lang)))
-        yield from (f"{_off(f'source = {toml_value(name)}')}  {_comment(fill)}" for name in table.rivals)
-    for style in table.styles:
-        yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
-        for choice in CHOICES[style.setting]:
-            line = f"{style.setting} = {toml_value(choice)}"
-            mark = check if style.chosen == choice else fill
-            yield f"{line if style.chosen == choice else _off(line)}  {_comment(mark)}"
+    yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in _PARTS)
+    yield from _source_lines(table, check, fill, lang)
+    yield from _style_lines(table, check, fill, lang)
     if table.amount_from is not None:
         yield _comment(labels.label("ui.draft_amount_from", lang))
         yield f"amount_from = {toml_value(table.amount_from.model_dump())}  {_comment(check)}"
@@ -207,6 +196,25 @@ def _section(table: TableProposal, lang: str) -> Iterator[str]:
     if table.unused:
         yield _comment(labels.render("ui.draft_unused", lang, headers=_listed(table.unused, lang)))
     yield from _filter_lines(table.table, table.kept.get("filters", []))
+
+
+def _source_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
+    for name, values in (("source", table.source), ("sheet", table.sheets)):
+        if values:
+            line = f"{name} = {toml_value(list(values) if len(values) > 1 else values[0])}"
+            yield f"{line if table.source_is_sure else _off(line)}  {_comment(fill if table.rivals else check)}"
+    if table.rivals:
+        yield _comment(labels.render("ui.draft_rivals", lang, files=_listed(table.rivals, lang)))
+        yield from (f"{_off(f'source = {toml_value(name)}')}  {_comment(fill)}" for name in table.rivals)
+
+
+def _style_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
+    for style in table.styles:
+        yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
+        for choice in CHOICES[style.setting]:
+            line = f"{style.setting} = {toml_value(choice)}"
+            mark = check if style.chosen == choice else fill
+            yield f"{line if style.chosen == choice else _off(line)}  {_comment(mark)}"
 
 
 def _column_lines(column: ColumnProposal, table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
@@ -327,7 +335,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def _next_steps(proposals: Proposals, path: Path, data: Path, lang: str) -> list[str]:
+def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:
     left = [name for table in proposals.needed for name in table.undecided]
     names = labels.label("ui.list_separator", lang).join(left)
     step = labels.render("ui.draft_next_fill", lang, names=names) if left else labels.label("ui.draft_next_edit", lang)

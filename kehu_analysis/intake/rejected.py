@@ -16,6 +16,7 @@ from kehu_analysis import labels
 from kehu_analysis.data import Dataset, Table, contract
 from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
 from kehu_analysis.intake.account import is_mended, mended_name, reason_words, shown, still_rejected, tables_to_mend
+from kehu_analysis.palette import Colour
 
 #: Rows and columns of a sheet; Excel holds a header more.
 MAX_ROWS = 1_048_575
@@ -29,15 +30,15 @@ _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different
 _SAMPLE_ROWS = 200
 _WIDTHS = (9.0, 48.0)
 _STEPS = ("correct", "delete", "save", "check", "again")
-_HEADER = {"font_color": "#ffffff", "bold": True, "border": 1, "border_color": "#dfe5ec", "num_format": "@"}
+_HEADER = {"font_color": Colour.PAPER, "bold": True, "border": 1, "border_color": Colour.LINE, "num_format": "@"}
 _STYLES: dict[str, dict[str, object]] = {
-    "header": {**_HEADER, "bg_color": "#2f5d8a"},
-    "own_header": {**_HEADER, "bg_color": "#8a8f98"},
+    "header": {**_HEADER, "bg_color": Colour.BLUE},
+    "own_header": {**_HEADER, "bg_color": Colour.GREY},
     "words": {"num_format": "@"},
-    "fault": {"num_format": "@", "bg_color": "#f9d9d4", "border": 1, "border_color": "#b5483f"},
-    "own": {"num_format": "@", "font_color": "#5c6b7c"},
-    "number": {"font_color": "#5c6b7c"},
-    "title": {"font_size": 16, "font_color": "#1e3f61"},
+    "fault": {"num_format": "@", "bg_color": Colour.ROSE, "border": 1, "border_color": Colour.RED},
+    "own": {"num_format": "@", "font_color": Colour.SOFT_INK},
+    "number": {"font_color": Colour.SOFT_INK},
+    "title": {"font_size": 16, "font_color": Colour.DEEP_BLUE},
     "text": {"text_wrap": True, "valign": "top"},
 }
 

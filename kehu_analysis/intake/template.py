@@ -17,6 +17,7 @@ import xlsxwriter
 from kehu_analysis import labels
 from kehu_analysis.data import Column, Table, contract
 from kehu_analysis.errors import RunError, UsageError, reason_of
+from kehu_analysis.palette import Colour
 
 SUFFIX = ".xlsx"
 _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different one
@@ -26,11 +27,11 @@ _LONGEST_RULE_MESSAGE = 255  # Excel's limit
 _NUMBER_FORMATS = {"id": "@", "text": "@", "date": "yyyy-mm-dd", "month": "yyyy-mm", "money": "0.00", "integer": "0"}
 _EXAMPLES = {"id": "000123", "date": "2026-09-30", "month": "2026-09", "money": "1234.50"}
 _EXAMPLE_NUMBER = 30
-_HEADER = {"font_color": "#ffffff", "bold": True, "valign": "vcenter", "border": 1, "border_color": "#dfe5ec"}
+_HEADER = {"font_color": Colour.PAPER, "bold": True, "valign": "vcenter", "border": 1, "border_color": Colour.LINE}
 _STYLES: dict[str, dict[str, object]] = {
-    "required": {**_HEADER, "bg_color": "#d98032"},
-    "optional": {**_HEADER, "bg_color": "#2f5d8a"},
-    "title": {"font_size": 16, "font_color": "#1e3f61"},
+    "required": {**_HEADER, "bg_color": Colour.ORANGE},
+    "optional": {**_HEADER, "bg_color": Colour.BLUE},
+    "title": {"font_size": 16, "font_color": Colour.DEEP_BLUE},
     "text": {"text_wrap": True, "valign": "top"},
 }
 _WORDS = ("column", "meaning", "required", "kind", "allowed", "example")

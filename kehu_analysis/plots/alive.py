@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
+from kehu_analysis.palette import Colour
 from kehu_analysis.plots.clv import dates_below
-from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+from kehu_analysis.plots.theme import draw_on, unit_formatter
 
 _MAP_COLOURS = "YlGnBu"
 
@@ -77,12 +78,12 @@ def alive_history(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     ax = draw_on(ax)
     table = finding.table
     days = table["date"].to_numpy(dtype="datetime64[D]")
-    ax.plot(days, table["probability_alive"], color=PALETTE[0], linewidth=1.8)
+    ax.plot(days, table["probability_alive"], color=Colour.BLUE, linewidth=1.8)
     ax.vlines(
         days[table["is_purchase"].to_numpy(dtype=bool)],
         -0.09,
         -0.03,
-        color=PALETTE[1],
+        color=Colour.ORANGE,
         linewidth=1,
         label=labels.label("chart.purchase_days", lang),
     )

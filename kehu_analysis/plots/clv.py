@@ -10,7 +10,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
-from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+from kehu_analysis.palette import SERIES, Colour
+from kehu_analysis.plots.theme import draw_on, unit_formatter
 
 _BARS = 30
 _LEAST_SHARE_DRAWN = 1e-4
@@ -34,14 +35,14 @@ def purchase_forecast(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
         [_number(finding, f"expected_amount_q{quarter}_{end}") for quarter in quarters] for end in ("low", "high")
     )
     ends = [labels.render("chart.coming_quarter", lang, end=texts[f"q{quarter}_end"]) for quarter in quarters]
-    ax.bar(range(len(ends)), expected, width=0.6, color=PALETTE[0])
+    ax.bar(range(len(ends)), expected, width=0.6, color=Colour.BLUE)
     ax.errorbar(
         range(len(ends)),
         [(low + high) / 2 for low, high in zip(lows, highs, strict=True)],
         # The expectation itself may lie above: mostly nothing comes, and now and then a lot.
         yerr=[(high - low) / 2 for low, high in zip(lows, highs, strict=True)],
         fmt="none",
-        ecolor=PALETTE[1],
+        ecolor=Colour.ORANGE,
         elinewidth=2.5,
         capsize=7,
         capthick=2.5,
@@ -81,15 +82,15 @@ def value_concentration(finding: Finding, *, lang: str = "zh", ax: Axes | None =
     columns = ("running_share_of_customers", "running_share_of_value")
     x, y = (finding.table[column] for column in columns)
     top = [_number(finding, name) for name in ("top_share_of_customers", "top_share_of_value")]
-    ax.plot(x, y, color=PALETTE[0], linewidth=2.5)
-    ax.fill_between(x, y, color=PALETTE[0], alpha=0.15, linewidth=0)
+    ax.plot(x, y, color=Colour.BLUE, linewidth=2.5)
+    ax.fill_between(x, y, color=Colour.BLUE, alpha=0.15, linewidth=0)
     ax.plot(
-        [0, 1], [0, 1], color=PALETTE[4], linestyle="--", linewidth=1, label=labels.label("chart.equal_value", lang)
+        [0, 1], [0, 1], color=Colour.GREY, linestyle="--", linewidth=1, label=labels.label("chart.equal_value", lang)
     )
     ax.plot(
         [top[0], top[0], 0],
         [0, top[1], top[1]],
-        color=PALETTE[1],
+        color=Colour.ORANGE,
         linewidth=1.5,
         marker="o",
         markevery=[1],
@@ -119,13 +120,15 @@ def holdout_check(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     table = finding.table
     places = range(len(table))
     actual = table["actual_mean"]
-    ax.bar(places, table["expected_mean"], width=0.6, color=PALETTE[5], label=labels.label("chart.expected", lang))
+    ax.bar(
+        places, table["expected_mean"], width=0.6, color=Colour.LIGHT_BLUE, label=labels.label("chart.expected", lang)
+    )
     ax.errorbar(
         places,
         actual,
         yerr=[actual - table["actual_low"], table["actual_high"] - actual],
         fmt="o",
-        color=PALETTE[1],
+        color=Colour.ORANGE,
         elinewidth=2,
         capsize=6,
         label=labels.render("chart.actual_with_interval", lang, **finding.prose(lang)),
@@ -153,7 +156,7 @@ def probability_check(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
     """
     ax = draw_on(ax)
     right = labels.label("chart.right_on_average", lang)
-    ax.plot([0, 1], [0, 1], color=PALETTE[4], linestyle="--", linewidth=1, label=right)
+    ax.plot([0, 1], [0, 1], color=Colour.GREY, linestyle="--", linewidth=1, label=right)
     for place, (name, rows) in enumerate(finding.table.groupby("probability_of", sort=False)):
         share = rows["share_so"]
         ax.errorbar(
@@ -161,7 +164,7 @@ def probability_check(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
             share,
             yerr=[share - rows["share_so_low"], rows["share_so_high"] - share],
             fmt="os"[place],
-            color=PALETTE[place],
+            color=SERIES[place],
             elinewidth=2,
             capsize=5,
             label=labels.label(f"value.{name}", lang),
@@ -211,17 +214,17 @@ def cumulative_tracking(finding: Finding, *, lang: str = "zh", ax: Axes | None =
 def _track(finding: Finding, actual: str, expected: str, lang: str, ax: Axes | None) -> Axes:
     ax = draw_on(ax)
     weeks = finding.table["week_end"].to_numpy(dtype="datetime64[D]")
-    ax.plot(weeks, finding.table[actual], color=PALETTE[4], linewidth=1.5, label=labels.label("chart.made", lang))
+    ax.plot(weeks, finding.table[actual], color=Colour.GREY, linewidth=1.5, label=labels.label("chart.made", lang))
     ax.plot(
         weeks,
         finding.table[expected],
-        color=PALETTE[0],
+        color=Colour.BLUE,
         linewidth=2.5,
         label=labels.render("chart.expected_by", lang, **finding.prose(lang)),
     )
     ax.axvline(
         float(date2num(_number(finding, "calibration_end"))),  # type: ignore[no-untyped-call]
-        color=PALETTE[1],
+        color=Colour.ORANGE,
         linestyle="--",
         linewidth=1.5,
         label=labels.render("chart.fit_ends", lang, **finding.prose(lang)),
@@ -252,10 +255,10 @@ def customer_lifetime_value(finding: Finding, *, lang: str = "zh", ax: Axes | No
         lowest = max(float(above.min()), float(above.max()) * _LEAST_SHARE_DRAWN)
         n_below = int((above < lowest).sum())
         edges = np.geomspace(lowest, float(above.max()) * 1.0001, _BARS + 1)
-        ax.hist(np.maximum(above, lowest), bins=list(edges), color=PALETTE[0], edgecolor="white", linewidth=0.5)
+        ax.hist(np.maximum(above, lowest), bins=list(edges), color=Colour.BLUE, edgecolor=Colour.PAPER, linewidth=0.5)
         ax.axvline(
             float(np.median(values)) if np.median(values) > lowest else lowest,
-            color=PALETTE[1],
+            color=Colour.ORANGE,
             linestyle="--",
             linewidth=1.5,
             label=labels.label("chart.median_customer", lang),
@@ -286,14 +289,14 @@ def equity_by_segment(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
     ax = draw_on(ax)
     table = finding.table
     low, high, places = table["equity_low"], table["equity_high"], range(len(table))
-    ax.barh(places, table["customer_equity"], height=0.6, color=PALETTE[0])
+    ax.barh(places, table["customer_equity"], height=0.6, color=Colour.BLUE)
     # Of few customers the expectation may lie above the interval: mostly nothing comes, and now and then a lot.
     ax.errorbar(
         (low + high) / 2,
         places,
         xerr=(high - low) / 2,
         fmt="none",
-        ecolor=PALETTE[1],
+        ecolor=Colour.ORANGE,
         elinewidth=2.5,
         capsize=6,
         label=labels.render("chart.prediction_interval", lang, **finding.prose(lang)),

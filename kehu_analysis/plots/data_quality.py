@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
-from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+from kehu_analysis.palette import SERIES, Colour
+from kehu_analysis.plots.theme import draw_on, unit_formatter
 
 #: Colours of doubts, by code.
-_DOUBT_COLOURS = dict(zip(("loaded_twice", "missing_weeks", "power_of_ten", "level_shift"), PALETTE[1:5], strict=True))
+_DOUBT_COLOURS = dict(zip(("loaded_twice", "missing_weeks", "power_of_ten", "level_shift"), SERIES[1:5], strict=True))
 #: A name takes about so much of the width, and names of near doubts stand below each other.
 _NAME_WIDTH, _NAME_ROWS = 0.16, 4
 _HALF_WEEK = 3.5
@@ -39,7 +40,7 @@ def data_quality(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) 
         _folded(" · ".join(labels.format_value(code, "code", lang) for code in (line_class, reason) if code))
         for line_class, reason in zip(table["line_class"], reasons, strict=True)
     ]
-    colours = [PALETTE[0] if name == "accepted" else PALETTE[1] for name in table["line_class"]]
+    colours = [Colour.BLUE if name == "accepted" else Colour.ORANGE for name in table["line_class"]]
     bars = ax.barh(range(len(table)), table["n_lines"], color=colours, height=0.6)
     texts = [
         f"{labels.format_value(row.n_lines, 'lines', lang)}  ({labels.format_value(row.share_of_lines, 'share', lang)})"
@@ -76,7 +77,7 @@ def log_doubts(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) ->
     """
     ax = draw_on(ax)
     table = finding.table
-    ax.plot(table["week"], table["amount"], color=PALETTE[0], linewidth=1.4)
+    ax.plot(table["week"], table["amount"], color=Colour.BLUE, linewidth=1.4)
     # Days since 1970, as matplotlib counts dates.
     weeks = (pd.to_datetime(table["week"]) - pd.Timestamp("1970-01-01")).dt.days.astype("float64")
     width = weeks.iloc[-1] - weeks.iloc[0]

@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
-from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+from kehu_analysis.palette import Colour
+from kehu_analysis.plots.theme import draw_on, unit_formatter
 
 #: More cells across than this are too small to hold a number.
 _MOST_NUMBERS = 12
@@ -70,15 +71,20 @@ def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
     ax = draw_on(ax)
     later = finding.table[finding.table["age"] > 0]
     for _, cohort in later[later["cohort"] != _ALL].groupby("cohort", sort=True):
-        ax.plot(cohort["age"], cohort["retention"], color=PALETTE[4], alpha=0.5, linewidth=1)
+        ax.plot(cohort["age"], cohort["retention"], color=Colour.GREY, alpha=0.5, linewidth=1)
     pooled = later[later["cohort"] == _ALL]
     ax.fill_between(
-        pooled["age"], pooled["retention_low"], pooled["retention_high"], color=PALETTE[5], alpha=0.4, linewidth=0
+        pooled["age"],
+        pooled["retention_low"],
+        pooled["retention_high"],
+        color=Colour.LIGHT_BLUE,
+        alpha=0.4,
+        linewidth=0,
     )
     ax.plot(
         pooled["age"],
         pooled["retention"],
-        color=PALETTE[0],
+        color=Colour.BLUE,
         marker="o",
         linewidth=2,
         label=labels.label("chart.pooled_retention", lang),
@@ -112,18 +118,20 @@ def overdue_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = N
     table = finding.table
     shown = table[table["status"] == "newly_overdue"].head(top)
     places = range(len(shown))
-    ax.barh(places, shown["silence_days"], color=PALETTE[5], height=0.55, label=labels.label("chart.silence", lang))
+    ax.barh(
+        places, shown["silence_days"], color=Colour.LIGHT_BLUE, height=0.55, label=labels.label("chart.silence", lang)
+    )
     ax.scatter(
         shown["usual_interval_days"],
         places,
-        color=PALETTE[2],
+        color=Colour.GREEN,
         zorder=3,
         label=labels.label("chart.usual_interval", lang),
     )
     ax.scatter(
         shown["limit_days"],
         places,
-        color=PALETTE[3],
+        color=Colour.RED,
         marker="|",
         s=160,
         linewidths=2.5,

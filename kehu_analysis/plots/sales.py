@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
-from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+from kehu_analysis.palette import Colour
+from kehu_analysis.plots.theme import draw_on, unit_formatter
 
 #: More bars than this show every second (third, …) name only.
 _MOST_TICKS = 9
@@ -25,10 +26,10 @@ def quarter_sales(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     ax = draw_on(ax)
     table = finding.table
     places = range(len(table))
-    colours = [PALETTE[5]] * (len(table) - 1) + [PALETTE[0]]
+    colours = [Colour.LIGHT_BLUE] * (len(table) - 1) + [Colour.BLUE]
     ax.bar(places, table["amount"], color=colours, width=0.6)
     ax.yaxis.set_major_formatter(unit_formatter("currency", lang))
-    ax.set_ylabel(labels.column_label("amount", lang, currency=finding.currency), color=PALETTE[0])
+    ax.set_ylabel(labels.column_label("amount", lang, currency=finding.currency), color=Colour.BLUE)
     step = -(-len(table) // _MOST_TICKS)
     # Counted back from this quarter, so that its own name is always there.
     ticks = sorted(range(len(table) - 1, -1, -step))
@@ -36,10 +37,10 @@ def quarter_sales(finding: Finding, *, lang: str = "zh", ax: Axes | None = None)
     ax.grid(visible=False, axis="x")
 
     customers = ax.twinx()
-    customers.plot(places, table["n_active"], color=PALETTE[1], marker="o", linewidth=2)
+    customers.plot(places, table["n_active"], color=Colour.ORANGE, marker="o", linewidth=2)
     customers.set_ylim(0, 1.15 * max(table["n_active"].max(), 1))
     customers.grid(visible=False)
     customers.yaxis.set_major_formatter(unit_formatter("customers", lang))
-    customers.set_ylabel(labels.column_label("n_active", lang), color=PALETTE[1])
+    customers.set_ylabel(labels.column_label("n_active", lang), color=Colour.ORANGE)
     ax.set_title(finding.title(lang))
     return ax

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
-from kehu_analysis.plots.theme import PALETTE, draw_on, unit_formatter
+from kehu_analysis.palette import Colour
+from kehu_analysis.plots.theme import draw_on, unit_formatter
 
-_GRADE_COLOURS = (PALETTE[0], PALETTE[5], PALETTE[4], PALETTE[1], PALETTE[2], PALETTE[3])
+_GRADE_COLOURS = (Colour.BLUE, Colour.LIGHT_BLUE, Colour.GREY, Colour.ORANGE, Colour.GREEN, Colour.RED)
 
 
 def grade_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
@@ -38,7 +39,7 @@ def grade_customers(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
         ax.plot(x, y, color=colour, linewidth=2.5, label=words)
         ax.fill_between(x, y, color=colour, alpha=0.25, linewidth=0)
         if place:
-            ax.axvline(x.iloc[0], color=PALETTE[4], linewidth=0.8, linestyle="--")
+            ax.axvline(x.iloc[0], color=Colour.GREY, linewidth=0.8, linestyle="--")
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1.04)
     for axis, column in ((ax.xaxis, "running_share_of_customers"), (ax.yaxis, "running_share")):
@@ -106,7 +107,7 @@ def rfm_profile(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -
             at,
             table[column],
             height=height,
-            color=(PALETTE[5], PALETTE[0])[place],
+            color=(Colour.LIGHT_BLUE, Colour.BLUE)[place],
             label=labels.column_label(column, lang),
         )
         ax.bar_label(bars, [labels.format_value(x, "share", lang) for x in table[column]], padding=3, size="small")

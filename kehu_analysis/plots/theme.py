@@ -13,9 +13,8 @@ from matplotlib.ticker import FuncFormatter
 
 from kehu_analysis import labels
 from kehu_analysis.font import font_file
+from kehu_analysis.palette import SERIES
 
-#: Readable in print and by colour-blind readers: blue, orange, green, red, grey, light blue.
-PALETTE = ("#2f5d8a", "#d98032", "#4f8f5b", "#b5483f", "#8a8f98", "#7fb2d9")
 FONT_FAMILY = "Noto Sans SC"
 
 
@@ -27,7 +26,7 @@ def _register_font() -> None:
 def apply_theme() -> None:
     """Set style, palette and fonts for every chart drawn afterwards."""
     _register_font()
-    sns.set_theme(style="whitegrid", palette=list(PALETTE))
+    sns.set_theme(style="whitegrid", palette=list(SERIES))
     # After set_theme, which resets the fonts.
     mpl.rcParams.update(
         {

@@ -18,6 +18,7 @@ from xlsxwriter.exceptions import FileCreateError
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Finding
+from kehu_analysis.palette import Colour
 from kehu_analysis.plots.tables import NUMBER_UNITS, cell_text, display_unit
 
 #: Rows of a table on one sheet; Excel holds 1,048,576, some of which our headings take.
@@ -45,19 +46,19 @@ _NUMBER_FORMATS = {
     "date": "yyyy-mm-dd",
 }
 _STYLES: dict[str, dict[str, object]] = {
-    "title": {"font_size": 16, "font_color": "#1e3f61"},
-    "lead": {"text_wrap": True, "valign": "top", "bg_color": "#eaf1f8"},
-    "quiet": {"font_color": "#5c6b7c"},
-    "label": {"font_color": "#5c6b7c", "valign": "top"},
+    "title": {"font_size": 16, "font_color": Colour.DEEP_BLUE},
+    "lead": {"text_wrap": True, "valign": "top", "bg_color": Colour.PALE_BLUE},
+    "quiet": {"font_color": Colour.SOFT_INK},
+    "label": {"font_color": Colour.SOFT_INK, "valign": "top"},
     "text": {"text_wrap": True, "valign": "top"},
-    "link": {"font_color": "#2f5d8a", "underline": 1, "valign": "top"},
+    "link": {"font_color": Colour.BLUE, "underline": 1, "valign": "top"},
     "header": {
-        "font_color": "#ffffff",
-        "bg_color": "#2f5d8a",
+        "font_color": Colour.PAPER,
+        "bg_color": Colour.BLUE,
         "text_wrap": True,
         "valign": "vcenter",
         "border": 1,
-        "border_color": "#dfe5ec",
+        "border_color": Colour.LINE,
     },
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from kehu_analysis.font import font_file
+from kehu_analysis.palette import Colour
 from kehu_analysis.report.font import FAMILY, font_face
 
 _LANGUAGE_CODES = {"zh": "zh-CN", "en": "en"}
@@ -34,7 +35,7 @@ def fill_template(name: str, values: Mapping[str, Any], *, lang: str, package: s
     str
         A complete HTML document in UTF-8 without a network address; equal inputs give equal bytes.
     """
-    values = {**values, "language_code": _LANGUAGE_CODES[lang], "font_family": FAMILY}
+    values = {**values, "language_code": _LANGUAGE_CODES[lang], "font_family": FAMILY, "colours": Colour}
     template = _environment(package).get_template(name)
     # The font can only be cut once all the page's characters are known.
     characters = "".join(sorted(set(html.unescape(template.render(font_face="", **values)))))

@@ -68,7 +68,7 @@ def meaning_code(table: str, column: str) -> str:
     >>> meaning_code("surveys", "date"), meaning_code("truth_surveys", "answered")
     ('contract.surveys.date', 'truth.truth_surveys.answered')
     """
-    return f"{'truth' if table.startswith(_TRUTH) else 'contract'}.{table}.{column}"
+    return f"truth.{table}.{column}" if table.startswith(_TRUTH) else f"contract.{table}.{column}"
 
 
 def parameter_text(name: str, lang: str = "en", form: str = "") -> str:

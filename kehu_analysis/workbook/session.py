@@ -25,6 +25,7 @@ from kehu_analysis.finding import Finding
 from kehu_analysis.periods import Quarter
 from kehu_analysis.plots import apply_theme
 from kehu_analysis.plots.tables import table_html
+from kehu_analysis.plurals import fill
 from kehu_analysis.workbook import record
 
 #: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
@@ -90,7 +91,8 @@ class Workbook:
 
     def doubts(self) -> pd.DataFrame:
         """Return the doubts about the log as a whole, with first and last day."""
-        return doubtful_periods(self.dataset.log_days(), timezone=self.dataset.timezone)
+        data = self.dataset
+        return doubtful_periods(data.log_days(), timezone=data.timezone, own_calendar=data.own_calendar())
 
     def truth(self) -> pd.DataFrame | None:
         """Return what is known for certain of simulated customers, with who had left and when; None of any others.
@@ -284,7 +286,7 @@ def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
 
     entries: list[Any] = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
     entries = [entry for entry in entries if "needs" not in entry or any(number(entry, n) for n in entry["needs"])]
-    return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
+    return [fill(entry[lang], lang, by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
 
 
 def describe_source(book: Workbook) -> dict[str, str]:

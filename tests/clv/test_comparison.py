@@ -223,7 +223,7 @@ def test_truth(compared):
     assert row["alive_expected"] == pytest.approx(alive.sum())
     assert finding.facts["actual_alive"].value == (~gone).sum()
     assert "alive_known_from_simulation" in finding.notes
-    with pytest.raises(DataError, match="lacks 1 customers"):
+    with pytest.raises(DataError, match="lacks 1 customer "):
         was_alive(summary, truth.iloc[1:], CALIBRATION_END)
     with pytest.raises(DataError):
         was_alive(summary, pd.concat([truth, truth.iloc[:1]]), CALIBRATION_END)

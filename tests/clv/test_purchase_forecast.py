@@ -133,7 +133,7 @@ def test_seed_decides(summary):
 
 def test_words_in_both_languages(finding):
     named = finding.in_currency("CNY")
-    assert "500 位客户" in named.reading("zh")
+    assert "500 家客户" in named.reading("zh")
     assert "2027-06-30" in named.reading("en")
     for lang in ("zh", "en"):
         assert all(named.note_texts(lang))

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import xlsxwriter
 
-from kehu_analysis import cli
 from kehu_analysis.intake import results
 from kehu_analysis.report import layout
 
@@ -121,7 +120,7 @@ BAD = {
         "Several columns",
     ),
     "too many rejected": (lambda folder: write(folder, transactions__csv=SOUND + "1,x,1\n"), "not a date: 1"),
-    "nothing accepted": (lambda folder: write(folder, transactions__csv=HEADER + "1,x,1\n"), "None of the 1 rows"),
+    "nothing accepted": (lambda folder: write(folder, transactions__csv=HEADER + "1,x,1\n"), "The only row of"),
     "Parquet cut short": (parquet_cut_short, "cannot be read"),
     "no Parquet at all": (lambda folder: write(folder, transactions__parquet="PAR1"), "cannot be read"),
     "a folder of that name": (lambda folder: (folder / "transactions.csv").mkdir(), "no transactions file"),
@@ -279,7 +278,7 @@ def test_what_is_not_accepted_is_shown_with_its_place(folder, kehu):
     write(folder, transactions__csv=f"{HEADER}{rows},2026-01-05,5\n1,\x1b[31mred,1\n1,{long},1\n" + "1,never,1\n" * 20)
     code, out, _ = kehu("check", folder, "--lang", "en")
     assert code == 0
-    assert "  Set apart (no customer): 1 lines, 5.00 CNY" in out
+    assert "  Set apart (no customer): 1 line, 5.00 CNY" in out
     assert "  Error: transactions.csv, date: not a date, 22 lines; first in row 602; e.g. “\ufffd[31mred”" in out
     assert "\x1b" not in out
     assert "transactions-mended.xlsx" in out
@@ -296,7 +295,7 @@ def test_long_values_are_cut_and_long_lists_too(folder, kehu):
 def test_warnings_are_shown(folder, kehu):
     write(folder, transactions__csv="customer_id,date,amount,quantity,remark\n1,2026-01-05,1,many,x\n")
     out = kehu("check", folder, "--lang", "en")[1]
-    assert "  Warning: transactions.csv, quantity: not a number, 1 lines; first in row 2; e.g. “many”" in out
+    assert "  Warning: transactions.csv, quantity: not a number, 1 line; first in row 2; e.g. “many”" in out
     assert "Columns not used: remark" in out
 
 
@@ -311,7 +310,7 @@ def test_a_fault_of_the_program_is_one_sentence_and_a_trace_in_a_file(folder, ca
     def fail(*_args, **_settings):
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(cli, "check_dataset", fail)
+    monkeypatch.setattr("kehu_analysis.cli.data.check_dataset", fail)
     code, _, error = kehu("check", folder, "--lang", "en")
     assert code == 1
     assert "Traceback" not in error

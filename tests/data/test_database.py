@@ -545,9 +545,9 @@ def test_the_command_says_what_was_imported_and_what_comes_next(address, kehu, t
     assert error.splitlines() == [f"Importing table {name} …" for name in ("transactions", "customers", "products")]
     assert out.splitlines() == [
         "transactions (transactions): 2 rows",
-        "customers (Customers): 1 rows",
+        "customers (Customers): 1 row",
         "  Columns left out, as they hold pictures or documents: photo",
-        "products (products): 1 rows",
+        "products (products): 1 row",
         "campaigns (campaigns): no rows, not imported",
         f'4 rows imported. Next: kehu check "{tmp_path}/my data"',
     ]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kehu_analysis import open_dataset
 from kehu_analysis.data.doubts import COLUMNS, REASONS, doubtful_periods
-from kehu_analysis.data.doubts.closures import rest_days
+from kehu_analysis.workbook.session import Workbook
 
 SHANGHAI, LONDON = "Asia/Shanghai", "Europe/London"
 #: Lunar New Years of the calendar, against which the closures are planted.
@@ -194,17 +195,48 @@ def test_holidays_are_those_of_the_place():
     assert [reason for reason, *_ in found(festival, LONDON)] == ["missing_weeks"]
 
 
-def test_the_calendar_knows_the_lunar_new_year():
-    for new_year in NEW_YEARS:
-        first = date(new_year.year, 1, 5)
-        days = rest_days(first, date(new_year.year, 3, 31), timezone=SHANGHAI)
-        place = (new_year - first).days
-        assert days[place - 10 : place + 21].all()
-        assert not days[place - 11]
-        assert not days[place + 21]
-    assert rest_days(date(2023, 12, 1), date(2024, 1, 31), timezone="UTC").sum() == 16
-    # The days that end in a year after the last are nobody's.
-    assert not rest_days(date(9999, 12, 1), date(9999, 12, 31), timezone="Nowhere/Land").any()
+def own_calendar(days, off):
+    first, n_days = days["date"].iloc[0], (days["date"].iloc[-1] - days["date"].iloc[0]).days + 1
+    dates = [first + timedelta(days=place) for place in range(n_days)]
+    return pd.DataFrame({"date": dates, "is_workday": [day not in off for day in dates]})
+
+
+def test_the_companys_own_calendar_goes_before_public_holidays():
+    days = shop(n_days=700)
+    festival = pd.date_range("2023-01-16", "2023-01-30").date
+    stocktaking = pd.date_range("2023-06-05", "2023-06-13").date
+    closed = days[~days["date"].isin([*festival, *stocktaking])]
+    asked = {
+        "public": None,
+        "says so": own_calendar(days, {*festival, *stocktaking}),
+        "works through": own_calendar(days, set()),
+    }
+    named = {
+        name: doubtful_periods(closed, timezone=SHANGHAI, own_calendar=own)["first_date"].tolist()
+        for name, own in asked.items()
+    }
+    assert named == {
+        "public": [stocktaking[0]],
+        "says so": [],
+        "works through": [festival[0], stocktaking[0]],
+    }
+
+
+def test_the_check_reads_the_companys_own_calendar(tmp_path):
+    days = shop(n_days=300, level=6)
+    closed = pd.date_range("2022-06-06", "2022-06-16").date
+    lines = days.loc[~days["date"].isin(closed)].rename(columns={"n_customers": "customer_id"})
+    lines = lines.loc[lines.index.repeat(5), ["customer_id", "date"]].assign(amount=range(5 * len(lines)))
+    lines.to_csv(tmp_path / "transactions.csv", index=False)
+    told = []
+    for off in (set(), {*closed}):
+        calendar = own_calendar(days, off).replace({"is_workday": {True: "是", False: "否"}})
+        calendar.to_csv(tmp_path / "calendar.csv", index=False)
+        dataset = open_dataset(tmp_path, cache=tmp_path / "cache")
+        told.append(dataset.failures()["reason"].tolist())
+        book = Workbook("data_quality", dataset, dataset.last_quarter(), "zh", tmp_path)
+        assert book.doubts()["reason"].tolist() == [reason for reason in told[-1] if reason in REASONS]
+    assert told == [["missing_weeks"], []]
 
 
 # --- level shifts ----------------

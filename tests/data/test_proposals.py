@@ -12,7 +12,7 @@ import xlsxwriter
 
 from kehu_analysis.data import check_dataset, contract
 from kehu_analysis.data.proposals import propose_settings
-from kehu_analysis.data.proposing.candidates import LIKE, likeness
+from kehu_analysis.data.proposing.likeness import LIKE, likeness
 from kehu_analysis.data.reading import samples, sources
 from kehu_analysis.data.reading.sources import find_files
 from kehu_analysis.data.reading.spreadsheet import sheets_of

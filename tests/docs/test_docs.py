@@ -266,9 +266,9 @@ def test_labels_use_the_words_of_the_glossary() -> None:
 
 
 def test_labels_avoid_the_synonyms_of_the_glossary() -> None:
-    # What stands in braces is the name of a value, no word that is read.
+    # What stands in braces is the name of a value, no word that is read, and perhaps words that go by it.
     texts = [
-        (code, *(re.sub(r"\{.*?\}", "", words) for words in both)) for code, *both in label_texts(labels.catalogue())
+        (code, *(re.sub(r"\{[^|}]*", "", words) for words in both)) for code, *both in label_texts(labels.catalogue())
     ]
     used = []
     for _, _, english, chinese, *_ in glossary():
@@ -278,6 +278,23 @@ def test_labels_avoid_the_synonyms_of_the_glossary() -> None:
         for synonym in filter(None, chinese.split("、")):
             used += [(synonym, code) for code, words, _ in texts if synonym in words]
     assert used == []
+
+
+def prose_cells(lang: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+            if f"lang-{lang}" in cell["metadata"].get("tags", []):
+                yield f"{path.name}, cell {number}", "".join(cell["source"])
+
+
+def test_notebooks_avoid_the_synonyms_of_the_glossary() -> None:
+    avoided = {synonym for row in glossary() for synonym in row[3].split("、") if synonym}
+    assert [(place, word) for place, text in prose_cells("zh") for word in avoided if word in text] == []
+
+
+def test_shops_are_counted_as_shops() -> None:
+    texts = [*((code, zh) for code, zh, _ in label_texts(labels.catalogue())), *prose_cells("zh")]
+    assert [place for place, text in texts if re.search(r"[\d}一每哪这那几多]\s?位客户", text)] == []
 
 
 def test_glossary_has_one_word_a_concept() -> None:

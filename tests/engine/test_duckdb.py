@@ -101,43 +101,6 @@ def test_ctrl_c_while_a_statement_runs_is_told_as_such(spills):
     assert list(spills.iterdir()) == []
 
 
-def test_store_writes_the_whole_file(tmp_path):
-    path = tmp_path / "it's [1].parquet"
-    DuckDBEngine().store(
-        "SELECT x FROM t WHERE x > :low ORDER BY x", tables={"t": FRAME}, path=path, parameters={"low": 1}
-    )
-    assert pq.read_table(path)["x"].to_pylist() == [2, 3]
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_store_that_fails_leaves_what_was_there(tmp_path):
-    path = tmp_path / "x.parquet"
-    path.write_bytes(b"before")
-    with pytest.raises(duckdb.Error):
-        DuckDBEngine().store(
-            "SELECT CASE WHEN x < 3 THEN 1 ELSE CAST('no number' AS INTEGER) END AS v FROM t",
-            tables={"t": FRAME},
-            path=path,
-        )
-    assert path.read_bytes() == b"before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_two_stores_of_one_file_at_once(tmp_path):
-    path = tmp_path / "x.parquet"
-    sql = "SELECT range AS x FROM range(200000)"
-    threads = [
-        threading.Thread(target=DuckDBEngine(threads=1).store, args=(sql,), kwargs={"tables": {}, "path": path})
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert pq.read_table(path).num_rows == 200_000
-    assert list(tmp_path.iterdir()) == [path]
-
-
 @pytest.mark.parametrize("name", ["a b", 'a"b', "a'b", "客户", "select", f"x{uuid.UUID(int=1)}"])
 def test_names_and_literals_are_quoted(name):
     found = rows(f"SELECT {quoted(name)} AS {identifier(name)}")

@@ -14,9 +14,9 @@ def test_failures_stand_in_one_list_most_serious_first(dirty: Dataset) -> None:
     lines = account_lines(dirty, "en")
     found = lines[lines.index("What was found (most serious first)") + 1 :]
     assert "  Error: transactions.csv, date: not a date, 9 lines; first in row 151; e.g. “never”" in found
-    assert "  Error: customers.csv, customer_id: a repeated key, 1 lines; first in row 3; e.g. “00001”" in found
+    assert "  Error: customers.csv, customer_id: a repeated key, 1 line; first in row 3; e.g. “00001”" in found
     [many] = [line for line in found if "many" in line]
-    assert many.startswith("  Warning: transactions.csv, quantity: not a number, 1 lines")
+    assert many.startswith("  Warning: transactions.csv, quantity: not a number, 1 line")
     severities = [line.split(":")[0].strip() for line in found]
     assert severities == sorted(severities)
     assert len(found) == len(dirty.failures()) <= MAX_FAILURES
@@ -25,8 +25,8 @@ def test_failures_stand_in_one_list_most_serious_first(dirty: Dataset) -> None:
 def test_transactions_come_first_and_every_class_is_told(dirty: Dataset) -> None:
     lines = account_lines(dirty, "zh")
     assert lines[0] == "表 transactions（transactions.csv）"
-    assert "  滤除 (<i>邮费</i>)：1 行, 5.50 CNY" in lines
-    assert any(line.startswith("  单列（无客户）：1 行") for line in lines)
+    assert "  按规则排除 (<i>邮费</i>)：1 行, 5.50 CNY" in lines
+    assert any(line.startswith("  未归户：1 行") for line in lines)
     assert "  未使用的列：<b onclick=x>&, =1+1" in lines
     assert tables_to_mend(dirty) == ["transactions", "customers"]
 

@@ -143,7 +143,7 @@ def test_a_clockwork_customer_is_overdue_only_when_it_misses_the_day_after_too()
 
 def test_words_in_both_languages():
     finding = overdue_customers(rhythm([[5, 10, 20]], [300]), as_of=AS_OF)
-    assert "1 位" in finding.reading("zh")
+    assert "1 家" in finding.reading("zh")
     assert finding.reading("en")
     assert len(finding.note_texts("zh")) == len(finding.notes)
 

@@ -16,7 +16,7 @@ def _close():
     plt.close("all")
 
 
-@pytest.mark.parametrize(("lang", "accepted"), [("zh", "采用"), ("en", "Accepted")])
+@pytest.mark.parametrize(("lang", "accepted"), [("zh", "计入"), ("en", "Accepted")])
 def test_data_quality(lang, accepted):
     lines = pd.DataFrame(
         {"line_class": ["accepted", "rejected"], "reason": ["", "odd"], "n_lines": [90, 10], "amount": [1.0, 2.0]}

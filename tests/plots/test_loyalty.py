@@ -29,7 +29,7 @@ def retention(n_first=40):
 def test_triangle_leaves_unseen_cells_empty():
     ax = plots.cohort_retention(retention(), lang="zh")
     names = [text.get_text() for text in ax.get_yticklabels()]
-    assert names == ["2025Q4", "2026Q1", "全部队列"]
+    assert names == ["2025Q4", "2026Q1", "同批新客户合计"]
     cells = np.ma.filled(ax.collections[0].get_array().reshape(3, 2), np.nan)
     assert cells[0].tolist() == [0.5, 0.25]
     assert cells[1, 0] == 0.2

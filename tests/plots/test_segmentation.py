@@ -38,7 +38,7 @@ def test_grade_customers():
     points = [tuple(np.column_stack(line.get_data())[0]) for line in curves]
     # Only customers with sales stand on the axis.
     assert np.allclose(points, [(1 / 3, 0.80), (2 / 3, 0.95), (1.0, 1.0)])
-    assert curves[0].get_label() == "A: 1 customers, 80%"
+    assert curves[0].get_label() == "A: 1 customer, 80%"
 
 
 def test_grade_moves():

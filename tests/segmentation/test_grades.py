@@ -167,7 +167,7 @@ def test_the_input_stays_as_it_was():
 
 def test_words_in_both_languages():
     finding = grade_customers(monthly(HANDBOOK), standards=(0.8,)).in_currency("CNY")
-    assert "4 位" in finding.reading("zh")
+    assert "4 家" in finding.reading("zh")
     assert "4 of them" in finding.reading("en")
     assert finding.note_texts("zh")
 

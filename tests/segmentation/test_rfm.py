@@ -46,7 +46,6 @@ def test_the_rules_name_a_segment_for_every_combination_and_all_are_used():
     for name in SEGMENTS:
         for lang in ("zh", "en"):
             assert labels.label(f"value.{name}", lang)
-            assert labels.label(f"advice.{name}", lang)
 
 
 def test_scores_by_hand():

@@ -171,7 +171,7 @@ def cross_failures(
             if column.name not in present:
                 continue
             checks = [
-                _unknown_reference(name, column, names, folder),
+                _unknown_reference(column, names, folder),
                 _too_early(connection, name, column, names, folder),
                 _after_log_end(name, column, log),
             ]
@@ -184,7 +184,7 @@ def _accepted(name: str, folder: Path) -> str:
     return f"read_parquet({path_literal(folder / f'{name}.parquet')})"
 
 
-def _unknown_reference(name: str, column: Column, names: Sequence[str], folder: Path) -> tuple[str, str] | None:
+def _unknown_reference(column: Column, names: Sequence[str], folder: Path) -> tuple[str, str] | None:
     target = column.references
     if target is None or target not in names:
         return None

@@ -47,12 +47,10 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
     DataError
         A required column is missing, or two headers could be it, or the settings name a header that is not there.
     """
-    candidates = table.candidates(opened.headers)
     present = listed(opened.headers)
     named = dict(settings.columns)
     if settings.amount_from is not None:
         named |= {f"amount_from.{name}": header for name, header in settings.amount_from.model_dump().items()}
-        candidates.pop("amount", None)
     for column, header in named.items():
         if header not in opened.headers:
             raise DataError(
@@ -63,6 +61,24 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
                 path=opened.shown,
                 headers=present,
             )
+    headers = _headers_of_columns(table, opened, settings)
+    wanted = [name for name in table.required_columns if name not in settings.computed]
+    if missing := [name for name in wanted if name not in headers]:
+        raise DataError(
+            "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present
+        )
+    # A log may have columns of these names by itself.
+    says_so = bool({*FAULT_HEADERS} & {*opened.headers}) or MENDED in opened.shown.lower()
+    mends = says_so and {*PLACE_HEADERS} <= {*opened.headers}
+    used = {*headers.values(), *named.values(), *((*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER) if mends else ())}
+    return ColumnMapping(headers, tuple(header for header in opened.headers if header not in used), mends)
+
+
+def _headers_of_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> dict[str, str]:
+    """Return the one header of each column that the settings name, or that the contract knows."""
+    candidates = table.candidates(opened.headers)
+    if settings.amount_from is not None:
+        candidates.pop("amount", None)
     candidates |= {column: [header] for column, header in settings.columns.items()}
     chosen = set(settings.columns.values())
     headers = {}
@@ -74,16 +90,7 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
             )
         if free:
             headers[column] = free[0]
-    wanted = [name for name in table.required_columns if name not in settings.computed]
-    if missing := [name for name in wanted if name not in headers]:
-        raise DataError(
-            "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present
-        )
-    # A log may have columns of these names by itself.
-    says_so = bool({*FAULT_HEADERS} & {*opened.headers}) or MENDED in opened.shown.lower()
-    mends = says_so and {*PLACE_HEADERS} <= {*opened.headers}
-    used = {*headers.values(), *named.values(), *((*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER) if mends else ())}
-    return ColumnMapping(headers, tuple(header for header in opened.headers if header not in used), mends)
+    return headers
 
 
 def check_agreement(table: Table, opened: Sequence[tuple[OpenedFile, ColumnMapping]], settings: TableSettings) -> None:

@@ -87,30 +87,39 @@ def classify(
     DataError
         A filter names a column that a file lacks.
     """
-    names = [*table.required_columns, *(name for part in parts for name in part.mapping.headers)]
-    columns = [column for name in dict.fromkeys(names) if (column := table.column(name)) is not None]
+    columns = _columns_of(table, parts)
     values = " UNION ALL ".join(_values(part, columns, settings, timezone) for part in parts)
     judged = _judged(table, columns, f"({values})", last_valid_day)
     if table.key:
         judged = _with_repeated_keys(judged, table.key)
     query = _classified(table, judged)
-    broken = [part.file.broken for part in parts if part.file.broken is not None]
-    for relation in broken:
-        query += (
-            f" UNION ALL BY NAME SELECT {FILE}, {ROW}, 'rejected' AS line_class, 'broken_line' AS reason "
-            f"FROM {relation}"
-        )
+    for part in parts:
+        if part.file.broken is not None:
+            query += (
+                f" UNION ALL BY NAME SELECT {FILE}, {ROW}, 'rejected' AS line_class, 'broken_line' AS reason "
+                f"FROM {part.file.broken}"
+            )
     mending = [part for part in parts if part.mapping.mends]
     if mending:
         query = _with_mended(query, mending, [part.file.shown for part in parts if not part.mapping.mends])
-    if broken or table.key or mending or len(parts) > 1 or any(part.file.is_text for part in parts):
-        # Judged once and kept. Rows of one typed file are as quick to judge again as to read back.
+    if table.key or len(parts) > 1 or _is_slow_to_judge(parts[0]):
+        # Judged once and kept.
         path = scratch / f"{table.name}_rows.parquet"
         connection.execute(f"COPY ({query}) TO {quoted(path)} (FORMAT parquet)")
         query = f"FROM read_parquet({path_literal(path)})"
     connection.execute(f"CREATE TEMP VIEW {table.name}_rows AS {query}")
     _take_census(connection, table, columns)
     return columns
+
+
+def _columns_of(table: Table, parts: Sequence[Part]) -> list[Column]:
+    names = [*table.required_columns, *(name for part in parts for name in part.mapping.headers)]
+    return [column for name in dict.fromkeys(names) if (column := table.column(name)) is not None]
+
+
+def _is_slow_to_judge(part: Part) -> bool:
+    """Tell whether judging a file's rows again takes longer than reading them back, as it does not of typed ones."""
+    return part.file.is_text or part.file.broken is not None or part.mapping.mends
 
 
 def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:

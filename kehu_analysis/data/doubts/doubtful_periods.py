@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kehu_analysis.calendar import new_year_break, rest_days
 from kehu_analysis.data.doubts.amount_units import power_of_ten
-from kehu_analysis.data.doubts.closures import rest_days
 from kehu_analysis.data.doubts.levels import level_shift
 from kehu_analysis.data.doubts.silences import ALPHA, missing_weeks, runs_of
 
@@ -25,7 +25,7 @@ _MOST_OF_LOG = 0.8
 _ROUNDS = 20
 
 
-def doubtful_periods(days: pd.DataFrame, *, timezone: str) -> pd.DataFrame:
+def doubtful_periods(days: pd.DataFrame, *, timezone: str, own_calendar: pd.DataFrame | None = None) -> pd.DataFrame:
     """Answer: does the log as a whole look like something went wrong when it was exported or loaded?
 
     Parameters
@@ -35,6 +35,8 @@ def doubtful_periods(days: pd.DataFrame, *, timezone: str) -> pd.DataFrame:
         one exactly), ``amount`` (currency, net), ``median_amount`` (currency, of amounts above 0; may be missing).
     timezone
         Name of the company's time zone: it tells which public holidays explain a silence.
+    own_calendar
+        The company's own ``calendar`` (``date``, ``is_workday``): of the days in it nothing else explains a silence.
 
     Returns
     -------
@@ -57,12 +59,13 @@ def doubtful_periods(days: pd.DataFrame, *, timezone: str) -> pd.DataFrame:
     if log.empty:
         return _table([], log)
     first, last = (date.fromordinal(int(log["day"].iloc[place])) for place in (0, -1))
-    rest = rest_days(first, last, timezone=timezone)
+    rest = rest_days(first, last, timezone=timezone, own_calendar=own_calendar)
     repeated, many = _repeated_lines(log)
     missing = missing_weeks(log, rest)
     shifted_units = power_of_ten(log)
     once = _without(log, repeated, shifted_units)
-    shifts = level_shift(once, rest, missing)
+    # Who works through the New Year sells little all the same.
+    shifts = level_shift(once, rest | new_year_break(first, last, timezone=timezone), missing)
     found = zip(REASONS, (repeated, many, missing, shifted_units, shifts), strict=True)
     return _table([(reason, *period) for reason, periods in found for period in sorted(periods)], log)
 

@@ -46,7 +46,7 @@ def level_shift(
     days
         One row a day with lines: ``day`` (ordinal, ascending), ``n_lines``, ``amount`` (currency).
     rest
-        One value for every calendar day from the first to the last: silence is expected.
+        One value for every calendar day from the first to the last: silence, or little, is expected.
     missing
         Periods with lines missing; their weeks are not compared.
 

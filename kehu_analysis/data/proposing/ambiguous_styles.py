@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import duckdb
 
@@ -102,21 +103,40 @@ def _order_of_days(
     column = table.column(name) if name is not None else None
     if column is None:
         return None
-    n_future, n_days, n_turns, way = {}, {}, {}, {}
-    for order in CHOICES["date_order"]:
-        days = _days(connection, column, headers[column.name], samples, timezone, Style(order))
-        n_future[order] = sum(is_future for file in days for _, is_future in file)
-        n_days[order] = len({day for file in days for day, _ in file})
-        n_turns[order] = sum(_n_turns(_steps(file)) for file in days)
-        way[order] = sum(abs(step) for file in days for step in _steps(file))
-    first, second = CHOICES["date_order"]
-    if column.past and (n_future[first] == 0) != (n_future[second] == 0):
-        return first if n_future[first] == 0 else second
+    read = {
+        order: _course(_days(connection, column, headers[column.name], samples, timezone, Style(order)))
+        for order in CHOICES["date_order"]
+    }
+    past = [order for order, course in read.items() if course.n_future == 0]
+    if column.past and len(past) == 1:
+        return past[0]
+    first, second = read
     for order, other in ((first, second), (second, first)):
-        runs_on = n_turns[order] < n_turns[other] and _TIMES * way[order] <= way[other]
-        if runs_on and n_days[order] >= _FEWEST_DAYS:
+        if _runs_on(read[order], read[other]):
             return order
     return None
+
+
+class _Course(NamedTuple):
+    """How the days of files follow each other, read in one order."""
+
+    n_future: int
+    n_days: int
+    n_turns: int
+    way: int
+
+
+def _course(files: Sequence[Sequence[tuple[int, bool]]]) -> _Course:
+    return _Course(
+        n_future=sum(is_future for file in files for _, is_future in file),
+        n_days=len({day for file in files for day, _ in file}),
+        n_turns=sum(_n_turns(_steps(file)) for file in files),
+        way=sum(abs(step) for file in files for step in _steps(file)),
+    )
+
+
+def _runs_on(one: _Course, other: _Course) -> bool:
+    return one.n_turns < other.n_turns and _TIMES * one.way <= other.way and one.n_days >= _FEWEST_DAYS
 
 
 def _days(

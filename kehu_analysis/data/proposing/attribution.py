@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.proposing.candidates import LIKE, likeness
 from kehu_analysis.data.proposing.columns import propose_columns
+from kehu_analysis.data.proposing.likeness import LIKE, likeness
 from kehu_analysis.data.reading.samples import Sample, take_samples
 from kehu_analysis.data.reading.sources import find_files, header_test, is_data_file, shown_name
 from kehu_analysis.data.reading.spreadsheet import table_of_sheet
@@ -176,30 +176,52 @@ def _foreign(
             )
     found = []
     for table in (table for name, table in contract().items() if name not in have):
-        is_log = table.name == "transactions"
-        fits = [(_log_fit(connection, one, settings) if is_log else _own_fit(table, one), one) for one in samples]
-        value, best = max(fits, key=lambda one: one[0], default=(-_FAR, None))
-        # A customer's number and a date say nothing: the log has them too.
-        is_plain = all(contract()["transactions"].column(name) is not None for name in table.required_columns)
-        least = -_FAR if is_log else 1.0 if is_plain else _MOSTLY
-        if best is None or value <= least:
-            continue
-        same = [one for its_value, one in fits if one.file.headers == best.file.headers and its_value > -_FAR]
-        own = {one.path for one in same}
-        rivals = [one for its_value, one in fits if is_log and its_value >= 0 and one.path not in own]
-        several = any(one.sheet and one.file.shown != one.path.name for one in same)
-        found.append(
-            Attributed(
-                table,
-                tuple(same),
-                source=tuple(dict.fromkeys(one.path.name for one in same)),
-                sheets=tuple(dict.fromkeys(one.sheet for one in same)) if several else (),
-                is_sure=value >= 0 and not rivals if is_log else "transactions" not in have and value > 1,
-                rivals=tuple(dict.fromkeys(one.path.name for one in rivals)),
-            )
-        )
-        samples = [one for one in samples if one not in same]
+        if table.name == "transactions":
+            attributed = _like_log([(_log_fit(connection, one, settings), one) for one in samples])
+        else:
+            fits = [(_own_fit(table, one), one) for one in samples]
+            attributed = _like_table(table, fits, has_log="transactions" in have)
+        if attributed is not None:
+            found.append(attributed)
+            samples = [one for one in samples if one not in attributed.samples]
     return found
+
+
+def _like_log(fits: Sequence[tuple[float, Sample]]) -> Attributed | None:
+    """Return the files that are most like the log, and those that are like it under other headers."""
+    value, best = max(fits, key=lambda one: one[0], default=(-_FAR, None))
+    if best is None or value <= -_FAR:
+        return None
+    same = _same_headers(fits, best)
+    own = {one.path for one in same}
+    rivals = dict.fromkeys(one.path.name for its_value, one in fits if its_value >= 0 and one.path not in own)
+    return _attributed(contract()["transactions"], same, is_sure=value >= 0 and not rivals, rivals=tuple(rivals))
+
+
+def _like_table(table: Table, fits: Sequence[tuple[float, Sample]], *, has_log: bool) -> Attributed | None:
+    """Return the files that are most like a table other than the log."""
+    value, best = max(fits, key=lambda one: one[0], default=(-_FAR, None))
+    # A customer's number and a date say nothing: the log has them too.
+    is_plain = all(contract()["transactions"].column(name) is not None for name in table.required_columns)
+    if best is None or value <= (1.0 if is_plain else _MOSTLY):
+        return None
+    return _attributed(table, _same_headers(fits, best), is_sure=not has_log and value > 1)
+
+
+def _same_headers(fits: Sequence[tuple[float, Sample]], best: Sample) -> list[Sample]:
+    return [one for value, one in fits if one.file.headers == best.file.headers and value > -_FAR]
+
+
+def _attributed(table: Table, samples: Sequence[Sample], *, is_sure: bool, rivals: tuple[str, ...] = ()) -> Attributed:
+    several = any(one.sheet and one.file.shown != one.path.name for one in samples)
+    return Attributed(
+        table,
+        tuple(samples),
+        source=tuple(dict.fromkeys(one.path.name for one in samples)),
+        sheets=tuple(dict.fromkeys(one.sheet for one in samples)) if several else (),
+        is_sure=is_sure,
+        rivals=rivals,
+    )
 
 
 def _log_fit(connection: duckdb.DuckDBPyConnection, sample: Sample, settings: DatasetSettings) -> float:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-from functools import cache
 
 import duckdb
 
 from kehu_analysis.data.checking.parse import Style, clean_text, column_value
+from kehu_analysis.data.proposing.likeness import LIKE, likeness
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import ROW
-from kehu_analysis.data.schema import Column, clues, plain
+from kehu_analysis.data.schema import Column
 from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: The column that stands in for an amount together with the quantity; the contract itself has none of that name.
@@ -21,12 +19,9 @@ UNIT_PRICE = Column("unit_price", "money")
 N_SAMPLES = 5
 #: A column of which more cannot be read is not proposed: by default, so much may be rejected.
 READABLE = 0.95
-#: From here on a header says what it is; below, only its values could.
-LIKE = 0.5
 _PLAUSIBLE = 0.8
-_LONGEST_COMPARED = 60
-#: A Latin piece as short as that is only looked for as a word of its own.
-_SHORT = 4
+#: An id of more letters is a remark.
+_LONGEST_ID = 60
 _DATE, _MONEY = Column("date", "date"), Column("amount", "money")
 
 
@@ -75,68 +70,6 @@ def chosen_of(ranked: Sequence[Candidate]) -> Candidate | None:
         return best
     rivals = [other for other in others if other.plausibility >= LIKE]
     return best if best.plausibility >= _PLAUSIBLE and not rivals else None
-
-
-def likeness(header: str, column: Column, named: str = "") -> float:
-    """Return how much a header is like those that a column is known by: 1 its own name, 0 nothing in common.
-
-    Parameters
-    ----------
-    header
-        The header in the file.
-    column
-        The column of the contract.
-    named
-        A header that the settings name for it and that the file lacks: perhaps it was only mistyped.
-
-    Examples
-    --------
-    >>> from kehu_analysis.data.schema import contract
-    >>> date = contract()["transactions"].column("date")
-    >>> [round(likeness(header, date), 2) for header in ("Date", "Pstng Date", "Remark")]
-    [1.0, 0.68, 0.0]
-    """
-    text = plain(re.sub(r" \(\d+\)$", "", header))[:_LONGEST_COMPARED]
-    if not text:
-        return 0.0
-    known = _plain((column.name, *column.headers))
-    # A header that the file has a second time is the same, a little less.
-    repeated = 0.02 if re.search(r" \(\d+\)$", header) else 0.0
-    if text in known:
-        return 1.0 - 0.01 * known.index(text) - repeated
-    hints, against = map(_plain, map(tuple, clues(column.name)))
-    parts = [0.55 + 0.3 * len(hint) / len(text) for hint in hints if _holds(header, text, hint)]
-    parts += [0.5 + 0.35 * len(name) / len(text) for name in known if len(name) > 1 and _holds(header, text, name)]
-    parts += [0.9 * ratio if ratio >= _PLAUSIBLE else 0.4 * ratio for ratio in _ratios(text, known) if ratio >= LIKE]
-    found = max(parts, default=0.0)
-    if column.kind == "id" and found and any(_holds(header, text, hint) for hint in _plain(tuple(clues("id")[0]))):
-        found += 0.08
-    if any(_holds(header, text, piece) for piece in against):
-        found *= 0.5
-    if named:
-        found = max([found, *(0.95 * ratio for ratio in _ratios(text, [plain(named)]) if ratio >= LIKE)])
-    return max(0.0, min(found, 0.95) - repeated)
-
-
-@cache
-def _plain(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(plain, names))
-
-
-def _holds(header: str, text: str, part: str) -> bool:
-    if part.isascii() and len(part) < _SHORT:
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header[: 2 * _LONGEST_COMPARED])
-        return part in plain(words, "_").split("_")
-    return part in text
-
-
-def _ratios(text: str, known: Sequence[str]) -> list[float]:
-    matcher = SequenceMatcher(b=text, autojunk=False)
-    ratios = []
-    for name in known:
-        matcher.set_seq1(name[:_LONGEST_COMPARED])
-        ratios.append(matcher.ratio() if matcher.quick_ratio() >= LIKE else 0.0)
-    return ratios
 
 
 @dataclass(frozen=True)
@@ -295,7 +228,7 @@ def _plausibility(column: Column, values: Values) -> float:
 
 def _plausibility_of_ids(values: Values) -> float:
     # Customers are many, and they come again; a remark or a line number does not, a region comes all the time.
-    if values.n_fractions > values.n_given / 20 or values.mean_length > _LONGEST_COMPARED:
+    if values.n_fractions > values.n_given / 20 or values.mean_length > _LONGEST_ID:
         return 0.1
     if values.n_distinct == 1:
         return 0.2

@@ -10,7 +10,6 @@ import duckdb
 
 from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
 from kehu_analysis.data.proposing.candidates import (
-    LIKE,
     READABLE,
     UNIT_PRICE,
     Candidate,
@@ -18,11 +17,11 @@ from kehu_analysis.data.proposing.candidates import (
     chosen_of,
     count_readable,
     judged,
-    likeness,
     look_at,
     repeats_over_days,
     with_repeats,
 )
+from kehu_analysis.data.proposing.likeness import LIKE, likeness
 from kehu_analysis.data.reading.samples import Sample
 from kehu_analysis.data.schema import Column, Table
 from kehu_analysis.data.settings import AmountFrom, TableSettings
@@ -32,6 +31,9 @@ _LISTED = 0.15
 #: A table of more columns is judged by the headers that say most.
 _MOST_JUDGED = 24
 _MOST_COMPARED = 500
+#: Ambiguous columns first: what they leave over is free.
+_FAULTS = ("ambiguous", "named", "missing")
+_Fault = Literal["missing", "ambiguous", "named"]
 _RESERVED = frozenset([*PLACE_HEADERS, *FAULT_HEADERS, LINE_HEADER])
 
 
@@ -57,7 +59,7 @@ class ColumnProposal:
     """
 
     column: str
-    fault: Literal["missing", "ambiguous", "named"]
+    fault: _Fault
     candidates: tuple[Candidate, ...]
     chosen: str | None
     named: str = ""
@@ -128,58 +130,20 @@ def propose_columns(
     ProposedColumns
         What is recognised, what is open, and which headers are left over.
     """
-    files = [sample.file for sample in samples]
-    shared = [header for header in files[0].headers if all(header in file.headers for file in files)]
-    shared = [header for header in shared if header not in _RESERVED]
-    mapped = {column: header for column, header in settings.columns.items() if header in shared}
-    lost = {column: header for column, header in settings.columns.items() if header not in shared}
-    product = settings.amount_from
-    if product is not None and not {product.quantity, product.unit_price} <= set(shared):
-        lost["amount"] = next(one for one in (product.quantity, product.unit_price) if one not in shared)
-        product = None
-    found = _recognised(table, samples, mapped, computed=product is not None)
-    clear = {name: headers[0] for name, headers in found.items() if len(headers) == 1 and name not in lost}
-    taken = set(clear.values()) | ({product.quantity, product.unit_price} if product is not None else set())
+    known = _known(table, samples, settings)
     judge = _Judge(connection, samples, timezone)
-    faults: dict[str, Literal["missing", "ambiguous", "named"]] = {}
-    for column in table.columns:
-        if column.name in lost:
-            faults[column.name] = "named"
-        elif len(found.get(column.name, ())) > 1:
-            faults[column.name] = "ambiguous"
-        elif column.required and column.name not in clear and not (column.name == "amount" and product is not None):
-            faults[column.name] = "missing"
-    proposals = []
-    # Ambiguous columns first: what they leave over is free. Dates before ids, which are told by their days.
-    order = {"ambiguous": 0, "named": 1, "missing": 2}
-    columns = [column for column in table.columns if column.name in faults]
-    for column in sorted(columns, key=lambda one: (order[faults[one.name]], one.kind == "id")):
-        fault = faults[column.name]
-        options = found.get(column.name) or [header for header in shared if header not in taken]
-        options = [header for header in options if header in shared and header not in taken]
-        ranked = judge.ranked(column, options, lost.get(column.name, ""))
-        if column.name == "customer_id" and "date" in clear:
-            ranked = judge.by_days(ranked, clear["date"])
-        best = chosen_of(ranked) if all(sample.has_header for sample in samples) else None
-        if fault == "named" and not column.required and best is not None and best.likeness < LIKE:
-            best = None
-        if best is not None:
-            taken.add(best.header)
-            clear[column.name] = best.header
-        proposals.append(
-            ColumnProposal(
-                column.name,
-                fault,
-                _worth_listing(ranked, best),
-                best.header if best is not None else None,
-                lost.get(column.name, ""),
-                is_optional=not column.required,
-            )
-        )
-    product = _product(table, proposals, judge, clear, [header for header in shared if header not in taken])
+    has_header = all(sample.has_header for sample in samples)
+    faults = {column.name: fault for column in table.columns if (fault := _fault(column, known)) is not None}
+    # Dates before ids, which are told by their days.
+    open_ = sorted(
+        (column for column in table.columns if column.name in faults),
+        key=lambda one: (_FAULTS.index(faults[one.name]), one.kind == "id"),
+    )
+    proposals = [_proposal(column, faults[column.name], known, judge, has_header=has_header) for column in open_]
+    product = _product(table, proposals, judge, known)
     if product is not None:
         proposals = [replace(one, chosen=None) if one.column == "amount" else one for one in proposals]
-    recognised = {name: header for name, header in clear.items() if name not in faults}
+    recognised = {name: header for name, header in known.clear.items() if name not in faults}
     used = {
         *recognised.values(),
         *(one.chosen for one in proposals),
@@ -188,10 +152,95 @@ def propose_columns(
     by_place = {column.name: place for place, column in enumerate(table.columns)}
     return ProposedColumns(
         recognised,
-        tuple(sorted(proposals, key=lambda one: by_place.get(one.column, len(by_place)))),
+        tuple(sorted(proposals, key=lambda one: by_place[one.column])),
         product,
-        frozenset(lost),
-        tuple(header for header in shared if header not in used),
+        frozenset(known.lost),
+        tuple(header for header in known.shared if header not in used),
+    )
+
+
+@dataclass
+class _Known:
+    """What contract and settings say of the headers that every file has; what is chosen is added to it.
+
+    Attributes
+    ----------
+    shared
+        The headers.
+    found
+        Those by which each column is recognised.
+    lost
+        The header that the settings name for a column, and that is not there.
+    product
+        The headers whose product the settings say is the amount.
+    clear
+        The one header of each column that has one.
+    taken
+        The headers that are spoken for.
+    """
+
+    shared: list[str]
+    found: dict[str, list[str]]
+    lost: dict[str, str]
+    product: AmountFrom | None
+    clear: dict[str, str]
+    taken: set[str]
+
+    @property
+    def free(self) -> list[str]:
+        """The headers that are left."""
+        return [header for header in self.shared if header not in self.taken]
+
+    def choose(self, column: str, header: str) -> None:
+        self.clear[column] = header
+        self.taken.add(header)
+
+
+def _known(table: Table, samples: Sequence[Sample], settings: TableSettings) -> _Known:
+    files = [sample.file for sample in samples]
+    shared = [header for header in files[0].headers if all(header in file.headers for file in files)]
+    shared = [header for header in shared if header not in _RESERVED]
+    mapped = {column: header for column, header in settings.columns.items() if header in shared}
+    lost = {column: header for column, header in settings.columns.items() if header not in shared}
+    product = settings.amount_from
+    factors = [product.quantity, product.unit_price] if product is not None else []
+    if absent := [header for header in factors if header not in shared]:
+        lost["amount"] = absent[0]
+        product, factors = None, []
+    found = _recognised(table, samples, mapped, computed=product is not None)
+    clear = {name: headers[0] for name, headers in found.items() if len(headers) == 1 and name not in lost}
+    return _Known(shared, found, lost, product, clear, {*clear.values(), *factors})
+
+
+def _fault(column: Column, known: _Known) -> _Fault | None:
+    """Return why a column's header is open; None where it is not."""
+    if column.name in known.lost:
+        return "named"
+    if len(known.found.get(column.name, ())) > 1:
+        return "ambiguous"
+    is_computed = column.name == "amount" and known.product is not None
+    return "missing" if column.required and column.name not in known.clear and not is_computed else None
+
+
+def _proposal(column: Column, fault: _Fault, known: _Known, judge: _Judge, *, has_header: bool) -> ColumnProposal:
+    """Rank the headers that could be a column, and take the one that is plain."""
+    named = known.lost.get(column.name, "")
+    options = [header for header in known.found.get(column.name, known.shared) if header in known.free]
+    ranked = judge.ranked(column, options, named)
+    if column.name == "customer_id" and "date" in known.clear:
+        ranked = judge.by_days(ranked, known.clear["date"])
+    best = chosen_of(ranked) if has_header else None
+    if fault == "named" and not column.required and best is not None and best.likeness < LIKE:
+        best = None
+    if best is not None:
+        known.choose(column.name, best.header)
+    return ColumnProposal(
+        column.name,
+        fault,
+        _worth_listing(ranked, best),
+        best.header if best is not None else None,
+        named,
+        is_optional=not column.required,
     )
 
 
@@ -206,13 +255,7 @@ def _recognised(
     """Return the headers that each column is recognised by, as the check does; only those that every file has."""
     chosen = set(mapped.values())
     found: dict[str, list[str]] = {}
-    by_file = []
-    for sample in samples:
-        candidates = table.candidates(sample.file.headers)
-        free = {name: [header for header in headers if header not in chosen] for name, headers in candidates.items()}
-        by_file.append(
-            {name: headers for name, headers in free.items() if headers} | {c: [h] for c, h in mapped.items()}
-        )
+    by_file = [_free_candidates(table, sample, chosen) | {c: [h] for c, h in mapped.items()} for sample in samples]
     for name in dict.fromkeys(name for one in by_file for name in one):
         each = [one.get(name, []) for one in by_file]
         if any(len(headers) > 1 for headers in each):
@@ -222,6 +265,12 @@ def _recognised(
     if computed:
         found.pop("amount", None)
     return found
+
+
+def _free_candidates(table: Table, sample: Sample, chosen: set[str]) -> dict[str, list[str]]:
+    candidates = table.candidates(sample.file.headers)
+    free = {name: [header for header in headers if header not in chosen] for name, headers in candidates.items()}
+    return {name: headers for name, headers in free.items() if headers}
 
 
 class _Judge:
@@ -262,8 +311,7 @@ def _product(
     table: Table,
     proposals: Sequence[ColumnProposal],
     judge: _Judge,
-    clear: Mapping[str, str],
-    free: Sequence[str],
+    known: _Known,
 ) -> AmountFrom | None:
     """Return the two headers whose product is the amount, where no header says that it is one."""
     amount = next((one for one in proposals if one.column == "amount" and one.fault != "ambiguous"), None)
@@ -273,9 +321,9 @@ def _product(
     sure = next((one for one in amount.candidates if one.header == amount.chosen), None)
     if sure is not None and sure.likeness >= LIKE:
         return None
-    prices = [one for one in judge.ranked(UNIT_PRICE, [*free, *filter(None, [amount.chosen])]) if _fits(one)]
-    counts = [clear["quantity"]] if "quantity" in clear else []
-    counts += [one.header for one in judge.ranked(quantity, free) if _fits(one)] if not counts else []
+    prices = [one for one in judge.ranked(UNIT_PRICE, [*known.free, *filter(None, [amount.chosen])]) if _fits(one)]
+    counts = [known.clear["quantity"]] if "quantity" in known.clear else []
+    counts += [one.header for one in judge.ranked(quantity, known.free) if _fits(one)] if not counts else []
     pairs = [(count, one.header) for count in counts for one in prices if one.header != count]
     return AmountFrom(quantity=pairs[0][0], unit_price=pairs[0][1]) if pairs else None
 

@@ -91,22 +91,28 @@ def _unmended_files(root: Path, table: Table, settings: TableSettings, mended: S
     if settings.source is not None:
         return _named_files(root, table, settings.source)
     data_files = sorted(path for path in root.iterdir() if path.is_file() and is_data_file(path) and path not in mended)
-    whole = [path for path in data_files if stem(path).lower() in (table.name, *table.names)]
-    if len(whole) > 1:
-        # Read together, every sale would count twice.
-        raise DataError("table_twice", table=table.name, files=", ".join(path.name for path in whole))
+    _refuse_a_second(table, data_files)
     named = [path for path in data_files if table.is_called(stem(path))]
-    others = [
-        path
-        for path in data_files
-        if not any(one.is_called(stem(path)) for one in contract().values())
-        # Rows that were rejected, not yet mended: read as the log, they would be all of it.
-        and not (is_workbook(path) and stem(path).lower().startswith(REJECTED))
-    ]
+    others = [path for path in data_files if _is_foreign(path)]
     with_sheet = [path for path in others if _has_sheet(path, table)]
     if named or with_sheet:
         return named or with_sheet
     return others if len(others) == 1 and table.name == "transactions" else []
+
+
+def _refuse_a_second(table: Table, data_files: Sequence[Path]) -> None:
+    whole = [path for path in data_files if stem(path).lower() in (table.name, *table.names)]
+    if len(whole) > 1:
+        # Read together, every sale would count twice.
+        raise DataError("table_twice", table=table.name, files=", ".join(path.name for path in whole))
+
+
+def _is_foreign(path: Path) -> bool:
+    """Tell whether a data file's name says nothing of what is in it."""
+    if any(table.is_called(stem(path)) for table in contract().values()):
+        return False
+    # Rows that were rejected, not yet mended: read as the log, they would be all of it.
+    return not (is_workbook(path) and stem(path).lower().startswith(REJECTED))
 
 
 def unread_files(root: Path, read: Iterable[Path], settings: DatasetSettings) -> list[Path]:

@@ -137,14 +137,7 @@ def open_sheets(
             raise DataError("no_such_sheet", path=shown, sheets=", ".join(missing), present=", ".join(names))
         called = [one for one in names if table_of_sheet(one) == table.name]
         asked = list(wanted) or called or [one for one in names if table_of_sheet(one) is None]
-        found, without_header = [], []
-        for one in asked:
-            rows = list(islice(_rows(book, one), HEADER_ROWS))
-            place = next((number for number, row in enumerate(rows) if is_header(headers_of(row))), None)
-            if place is not None:
-                found.append((one, place))
-            elif any(any(row) for row in rows):
-                without_header.append((one, next(number for number, row in enumerate(rows) if any(row))))
+        found, without_header = _header_places(book, asked, is_header)
         # Sheets that were asked for are read whatever their header; else one is, so that the fault can be named.
         read = [*found, *without_header] if wanted or called else found or without_header[:1]
         if not read:
@@ -163,6 +156,22 @@ def open_sheets(
             for number, (one, place) in enumerate(read)
         ]
         return opened, [one for one in names if one not in {sheet for sheet, _ in read}]
+
+
+def _header_places(
+    book: python_calamine.CalamineWorkbook, sheets: Sequence[str], is_header: Callable[[Sequence[str]], bool]
+) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Return the sheets with a known header and its row; and those without, with their first row that has a cell."""
+    found, without_header = [], []
+    for sheet in sheets:
+        rows = list(islice(_rows(book, sheet), HEADER_ROWS))
+        place = next((number for number, row in enumerate(rows) if is_header(headers_of(row))), None)
+        first = next((number for number, row in enumerate(rows) if any(row)), None)
+        if place is not None:
+            found.append((sheet, place))
+        elif first is not None:
+            without_header.append((sheet, first))
+    return found, without_header
 
 
 @contextmanager

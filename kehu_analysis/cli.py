@@ -220,6 +220,26 @@ def report(
     click.echo(labels.render("ui.report_done", lang, path=folder / "index.html"))
 
 
+@commands.command("new-chapter", help=_help("new_chapter"))
+@click.argument("name", metavar="NAME")
+@click.option("--notebooks", type=click.Path(path_type=Path), help=_help("new_chapter_notebooks"))
+@click.option("--finding", default="", metavar="NAME", help=_help("new_chapter_finding"))
+@_lang_option
+def new_chapter(name: str, notebooks: Path | None, finding: str, lang: str) -> None:
+    """Write what a new chapter begins with."""
+    # Here and not above: what reads and writes notebooks takes a while to import.
+    from kehu_analysis.workbook.new_chapter import write_chapter, write_own_chapter
+
+    if notebooks is not None:
+        (path,) = write_own_chapter(name, notebooks, lang=lang)
+        values = {"path": argument(path), "folder": argument(notebooks)}
+        _tell(labels.render("ui.own_chapter_done", lang, **values))
+        return
+    for path in write_chapter(name, finding=finding):
+        _tell(str(path))
+    _tell(labels.render("ui.new_chapter_done", lang))
+
+
 @commands.command(help=_help("lab"), context_settings={"ignore_unknown_options": True})
 @_lang_option
 @click.option("--root", type=click.Path(path_type=Path), help=_help("root"))

@@ -23,6 +23,7 @@ from kehu_analysis.workbook.own_chapters import METADATA
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _OWN_NUMBER, _LAST_NUMBER = 80, 99
+_READMES = ("README.md", "README.zh-CN.md")
 #: What the notebook of somebody's own says of itself at first.
 _STATED: Mapping[str, list[str]] = {"needs": [], "uses": [], "after": []}
 
@@ -124,8 +125,7 @@ def _named_everywhere(root: Path, number: int, name: str, finding: str) -> dict[
     changes = [
         (package / "workbook" / "chapters.py", r"\n\)\n\n\ndef chapter\(", f"{record}\\g<0>"),
         (root / "pyproject.toml", r" \| simulate\b", f" | {name}\\g<0>"),
-        (root / "README.md", rf"(?<=chapters to run: )(.*`{last}`)", f"\\g<0>, `{name}`"),
-        (root / "README.zh-CN.md", rf"(?<=只运行这些章节：)(.*`{last}`)", f"\\g<0>、`{name}`"),
+        *((root / page, rf"^(\| `--only` \|.*`([^`]+)`{last}`)", f"\\1\\2`{name}`") for page in _READMES),
     ]
     texts = {path: _replaced(path, pattern, new) for path, pattern, new in changes}
     plots = package / "plots" / "__init__.py"
@@ -136,7 +136,7 @@ def _named_everywhere(root: Path, number: int, name: str, finding: str) -> dict[
 
 
 def _replaced(path: Path, pattern: str, new: str) -> str:
-    text, count = re.subn(pattern, new, path.read_text(encoding="utf-8"), count=1)
+    text, count = re.subn(pattern, new, path.read_text(encoding="utf-8"), count=1, flags=re.MULTILINE)
     if not count:
         raise UsageError("no_place_for_chapter", path=path)
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pandas as pd
@@ -45,6 +45,25 @@ def lacking(dataset: Dataset, sources: Sequence[str]) -> Finding | None:
     columns = [source for source in missing if source.partition(".")[0] not in absent]
     phrases = [*(_table(name) for name in absent), *(_column(name) for name in columns)]
     return Finding(missing[0], pd.DataFrame(), {}, not_run=(NEEDS, {"missing": phrases}))
+
+
+def reason_of_all(reasons: Sequence[tuple[str, Mapping[str, object]]]) -> tuple[str, Mapping[str, object]]:
+    """Return why an analysis cannot be run that waits for several things: all that the data lack, else the first other
+    reason.
+
+    Examples
+    --------
+    >>> code, details = reason_of_all([("needs_data", {"missing": ["x"]}), ("needs_data", {"missing": ["y", "x"]})])
+    >>> details["missing"]
+    ['x', 'y']
+    """
+    lacks = [details["missing"] for code, details in reasons if code == NEEDS]
+    if len(lacks) < len(reasons):
+        return next(reason for reason in reasons if reason[0] != NEEDS)
+    phrases: list[object] = []
+    for missing in lacks:
+        phrases += [phrase for phrase in missing if phrase not in phrases]  # type: ignore[attr-defined]
+    return NEEDS, {"missing": phrases}
 
 
 def _table(name: str) -> Phrase:

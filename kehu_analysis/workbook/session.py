@@ -24,7 +24,7 @@ from kehu_analysis.plots import apply_theme
 from kehu_analysis.workbook import display
 from kehu_analysis.workbook import record as findings_on_disk
 from kehu_analysis.workbook.chapters import ChapterRecord
-from kehu_analysis.workbook.lacking import happened_by, lacking
+from kehu_analysis.workbook.lacking import happened_by, lacking, reason_of_all
 from kehu_analysis.workbook.own_chapters import chapters_in, notebooks_folder, record_named
 from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.sentences import sentences
@@ -207,9 +207,9 @@ class Workbook:
     def attempt(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
         """Run one analysis like :meth:`run`, but keep nothing: for what another analysis is compared with."""
         name = analysis.__name__
-        waited_for = next((arg for arg in args if isinstance(arg, Finding) and arg.not_run is not None), None)
-        if waited_for is not None:
-            finding = _not_run(name, *(waited_for.not_run or ("", {})))
+        waited_for = [arg.not_run for arg in args if isinstance(arg, Finding) and arg.not_run is not None]
+        if waited_for:
+            finding = _not_run(name, *reason_of_all(waited_for))
         else:
             try:
                 finding = analysis(*args, **settings)

@@ -28,7 +28,7 @@ METADATA = "kehu"
 _NAME = re.compile(r"(\d\d)_([a-z][a-z0-9_]*)")
 
 
-class _Stated(BaseModel):
+class Stated(BaseModel):
     """What the metadata of a notebook may say (see :class:`ChapterRecord`)."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -102,7 +102,7 @@ def record_of(path: Path) -> ChapterRecord:
     if values is None or not set(Parameters.model_fields) <= set(values):
         raise _refusal(path, Phrase("fault.parameters_cell", {"names": ", ".join(Parameters.model_fields)}))
     try:
-        stated = _Stated.model_validate(notebook.metadata.get(METADATA, {}))
+        stated = Stated.model_validate(notebook.metadata.get(METADATA, {}))
     except ValidationError as error:
         raise _refusal(path, describe_fault(error.errors()[0])) from error
     own: dict[str, Any] = {key: (type(value), value) for key, value in values.items() if key not in _COMMON}

@@ -20,14 +20,17 @@ from kehu_analysis.data.reading.sources import SUFFIXES
 from kehu_analysis.data.settings import DatasetSettings, TableSettings, read_settings
 from kehu_analysis.segmentation.rfm import RULES
 from kehu_analysis.workbook.chapters import CHAPTERS, chosen
+from kehu_analysis.workbook.own_chapters import METADATA, Stated
 from kehu_analysis.workbook.parameters import Parameters, read_assignments, share_out
 from tests.rooms import ROOT, analyses, analysis_rooms, public
 
 READMES = ("README.md", "README.zh-CN.md")
 GUIDES = ("docs/DATA.md", "docs/DATA.zh-CN.md")
+OWN_CHAPTER = ("docs/OWN_CHAPTER.md", "docs/OWN_CHAPTER.zh-CN.md")
 PAGES = (
     *READMES,
     *GUIDES,
+    *OWN_CHAPTER,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "data/README.md",
@@ -74,7 +77,7 @@ def shell_lines(page: str) -> list[str]:
     return [line for kind, body in blocks(page) if kind in ("sh", "bat", "crontab") for line in body.splitlines()]
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES], ids=lambda pair: pair[0])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, OWN_CHAPTER], ids=lambda pair: pair[0])
 def test_pages_say_the_same_in_two_languages(pair: tuple[str, str]) -> None:
     english, chinese = pair
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
@@ -177,6 +180,14 @@ def test_settings_of_the_real_log_are_ten_lines() -> None:
     printed = {row[1] for found in tables("docs/ONLINE_RETAIL.md") for row in found if row[0].startswith("filtered")}
     assert printed == {rule.reason for rule in table.filters}
     assert all(re.fullmatch(r"[\u4e00-\u9fff]+ [a-z ]+", reason) for reason in printed)
+
+
+@pytest.mark.parametrize("page", OWN_CHAPTER)
+def test_metadata_of_an_own_chapter_are_those_that_are_read(page: str) -> None:
+    (written,) = (json.loads(body) for kind, body in blocks(page) if kind == "json")
+    told = next(table for table in tables(page) if code_words(table[1][0]) == ["needs"])[1:]
+    assert {code_words(row[0])[0] for row in told} == set(Stated.model_fields)
+    Stated.model_validate(written[METADATA])
 
 
 def test_log_example_works(tmp_path: Path) -> None:

@@ -68,14 +68,11 @@ def test_a_chapter_is_named_everywhere(project):
             ast.parse(text)
         elif path.suffix == ".toml":
             tomllib.loads(text)
-        assert path.name == "__init__.py" or path.name in ADDED_TO or path.name == "chapters.py" or "{{" not in text
-    checked = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", "."],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        assert "{{" not in text
+    # Most of the package is not here, so that ruff would take it for somebody else's.
+    ours = 'lint.isort.known-first-party = ["kehu_analysis", "tests"]'
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", ours, "."]
+    checked = subprocess.run(ruff, cwd=project, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
     with pytest.raises(UsageError, match="reach"):
         write_chapter("reach", project=project)

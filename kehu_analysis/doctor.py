@@ -14,8 +14,8 @@ from kehu_analysis.data import default_cache
 from kehu_analysis.errors import RunError
 from kehu_analysis.font import font_file
 from kehu_analysis.lab import has_chinese_font
-from kehu_analysis.workbook.execute import KERNEL, notebook_path
-from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW
+from kehu_analysis.workbook.execute import KERNEL
+from kehu_analysis.workbook.own_chapters import chapters_in
 
 _PACKAGES = (
     "jupyterlab",
@@ -53,7 +53,7 @@ def examine() -> list[Examined]:
         ("kernel", lambda: str(KernelSpecManager().get_kernel_spec(KERNEL).display_name)),
         ("chart_font", lambda: font_file().name),
         ("browser_font", _browser_font),
-        ("notebooks", lambda: ", ".join(notebook_path(name).name for name in (OVERVIEW, *CHAPTERS))),
+        ("notebooks", lambda: ", ".join(record.notebook.name for record in chapters_in() if record.notebook)),
         ("cache", _writable_cache),
     )
     return [_look(code, see) for code, see in looks]

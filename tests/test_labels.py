@@ -14,27 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kehu_analysis import labels, open_dataset
-from kehu_analysis.clv import (
-    BetaGeoModel,
-    alive_history,
-    alive_map,
-    compare_models,
-    customer_lifetime_value,
-    equity_by_segment,
-    holdout_check,
-    model_reservations,
-    probability_check,
-    purchase_forecast,
-    weekly_tracking,
-)
-from kehu_analysis.data.doubts import doubtful_periods
-from kehu_analysis.data_quality import data_failures, data_quality, log_doubts
-from kehu_analysis.loyalty import cohort_retention, overdue_customers
-from kehu_analysis.periods import Quarter
-from kehu_analysis.sales import quarter_sales
-from kehu_analysis.segmentation import fallen_customers, grade_customers, grade_moves, rfm_profile, rfm_segments
-from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales
+from kehu_analysis import labels
 
 PACKAGE = Path(str(resources.files("kehu_analysis")))
 CHINESE = re.compile(r"[\u3400-\u9fff\uff00-\uffef\u3001-\u303f]")
@@ -83,11 +63,6 @@ def test_units_are_known():
     assert {entry["unit"] for entry in ENTRIES.values() if "unit" in entry} <= set(UNITS)
 
 
-def test_every_finding_has_title_and_reading():
-    for name, words in labels.entry("finding").items():
-        assert set(words) == {"title", "reading"}, name
-
-
 def test_no_display_words_outside_the_catalogue():
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -106,85 +81,6 @@ def test_no_display_words_outside_the_catalogue():
         ]
     found += [path.name for path in PACKAGE.rglob("*.sql") if CHINESE.search(path.read_text(encoding="utf-8"))]
     assert found == []
-
-
-# --- every table that a reader sees ----------------
-
-
-@pytest.fixture(scope="module")
-def findings(tmp_path_factory):
-    """Every finding there is, of a small company of four regular years."""
-    folder = tmp_path_factory.mktemp("shop")
-    rng = np.random.default_rng(11)
-    lines = []
-    for customer in range(60):
-        day = int(rng.integers(0, 500))
-        while day < 1200:
-            lines.append((f"{customer:03d}", date(2022, 1, 3).toordinal() + day, round(float(rng.gamma(2, 40)), 2)))
-            day += int(rng.gamma(2, 20)) + 1 if rng.random() > 0.07 else 2000
-    frame = pd.DataFrame(lines, columns=["customer_id", "date", "amount"])
-    frame["date"] = frame["date"].map(date.fromordinal)
-    frame.to_csv(folder / "transactions.csv", index=False)
-    dataset = open_dataset(folder, cache=folder / "cache")
-    as_of, before = date(2025, 3, 31), date(2024, 3, 31)
-    summary, sales, history = (
-        btyd_summary(dataset, as_of),
-        monthly_sales(dataset, as_of),
-        customer_history(dataset, as_of),
-    )
-    month = pd.Period(as_of, "M")
-    grades = [grade_customers(sales, last_month=last) for last in (month, month - 3)]
-    segments = rfm_segments(history, as_of=as_of)
-    quarter = Quarter.containing(as_of)
-    regions = np.where(np.arange(len(summary)) < 4, "B", "A")
-    values = customer_lifetime_value(summary.assign(region=regions), segment="region", draws=20)
-    made = [
-        data_quality(dataset.line_classes(), dataset.log_facts()),
-        data_failures(dataset.failures()),
-        log_doubts(dataset.log_days(), doubtful_periods(dataset.log_days(), timezone=dataset.timezone)),
-        quarter_sales(sales, quarter=quarter),
-        *grades[:1],
-        grade_moves(*grades),
-        fallen_customers(*grades),
-        segments,
-        rfm_profile(segments),
-        cohort_retention(cohorts(dataset, as_of), as_of=as_of),
-        overdue_customers(history, as_of=as_of),
-        purchase_forecast(summary, as_of=as_of, quarter_days=[91, 92], draws=20),
-        *(values, equity_by_segment(values)),
-        holdout_check(btyd_summary(dataset, before), summary, calibration_end=before, as_of=as_of, draws=20),
-        compare_models(dataset, before, as_of=as_of, truth=summary[["customer_id"]].assign(left_on=None)),
-        weekly_tracking(dataset, BetaGeoModel(), before, as_of=as_of),
-        probability_check(dataset, BetaGeoModel(), before, as_of=as_of),
-        model_reservations(sales, summary, as_of=as_of, horizon_days=365),
-        alive_map(BetaGeoModel(), summary),
-        alive_history(dataset, BetaGeoModel(), as_of=as_of),
-    ]
-    return {finding.name: finding.in_currency("CNY") for finding in made}
-
-
-def test_every_finding_was_made(findings):
-    assert set(findings) == set(labels.entry("finding"))
-
-
-def test_every_column_fact_and_note_has_its_words(findings):
-    for finding in findings.values():
-        for column in finding.table.columns:
-            assert labels.has(f"column.{column}"), (finding.name, column)
-        for fact in finding.facts.values():
-            assert fact.unit in UNITS
-        for lang in labels.LANGUAGES:
-            texts = [finding.title(lang), finding.reading(lang), *finding.note_texts(lang)]
-            assert not any("nan" in text or "None" in text or "{" in text for text in texts), texts
-
-
-def test_every_code_in_a_table_has_its_words(findings):
-    for finding in findings.values():
-        for column in finding.table.columns:
-            if labels.column_unit(column) == "code" and column not in ("cohort", "reason"):
-                codes = {str(value) for value in finding.table[column].dropna()} - {"True", "False"}
-                known = {code for code in codes if labels.has(f"value.{code}") or len(code) == 1}
-                assert codes == known, (finding.name, column)
 
 
 # --- looking up and writing ----------------

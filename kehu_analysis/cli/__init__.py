@@ -19,14 +19,14 @@ from kehu_analysis import labels
 from kehu_analysis.cli.data import check, demo, import_, template
 from kehu_analysis.cli.manners import INTERRUPTED, help_of, say_error
 from kehu_analysis.cli.usage import usage_error
-from kehu_analysis.cli.workbook import doctor, lab, report
+from kehu_analysis.cli.workbook import doctor, lab, new_chapter, report
 from kehu_analysis.data import default_cache
 from kehu_analysis.errors import KehuError
 
 
 @click.group(
     help=help_of("kehu"),
-    commands=[check, demo, doctor, import_, lab, report, template],
+    commands=[check, demo, doctor, import_, lab, new_chapter, report, template],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(version("kehu_analysis"), prog_name="kehu")

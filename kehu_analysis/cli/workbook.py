@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from kehu_analysis import labels
-from kehu_analysis.cli.manners import ending_in_order, help_of, lang_option
+from kehu_analysis.cli.manners import ending_in_order, help_of, lang_option, tell
 from kehu_analysis.errors import RunError
+from kehu_analysis.intake.account import argument
 
 
 @click.command(help=help_of("report"))
@@ -54,6 +55,25 @@ def report(
             progress=Progress(lang),
         )
     click.echo(labels.render("ui.report_done", lang, path=folder / "index.html"))
+
+
+@click.command("new-chapter", help=help_of("new_chapter"))
+@click.argument("name", metavar="NAME")
+@click.option("--notebooks", type=click.Path(path_type=Path), help=help_of("new_chapter_notebooks"))
+@click.option("--finding", default="", metavar="NAME", help=help_of("new_chapter_finding"))
+@lang_option
+def new_chapter(name: str, notebooks: Path | None, finding: str, lang: str) -> None:
+    """Write what a new chapter begins with."""
+    # Here and not above: what reads and writes notebooks takes a while to import.
+    from kehu_analysis.workbook.new_chapter import write_chapter, write_own_chapter
+
+    if notebooks is not None:
+        (path,) = write_own_chapter(name, notebooks, lang=lang)
+        tell(labels.render("ui.own_chapter_done", lang, path=argument(path), folder=argument(notebooks)))
+        return
+    for path in write_chapter(name, finding=finding):
+        tell(str(path))
+    tell(labels.render("ui.new_chapter_done", lang))
 
 
 @click.command(help=help_of("lab"), context_settings={"ignore_unknown_options": True})

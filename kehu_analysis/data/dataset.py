@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from kehu_analysis import labels
 from kehu_analysis.data.checking.failures import FAILURE_COLUMNS
@@ -68,9 +70,18 @@ class Dataset:
         """The day up to which the log is taken to be complete."""
         return date.fromisoformat(self.account["log"]["complete_until"])
 
-    def has(self, table: str) -> bool:
-        """Tell whether the dataset has a table of the contract."""
-        return self.path(table).is_file()
+    def has(self, source: str) -> bool:
+        """Tell whether the dataset has a table of the contract, or a column of one with a value in it.
+
+        Examples
+        --------
+        >>> cdnow = open_dataset("data/cdnow")
+        >>> cdnow.has("transactions"), cdnow.has("transactions.cost"), cdnow.has("contacts.cost")
+        (True, False, False)
+        """
+        table, _, column = source.partition(".")
+        path = self.path(table)
+        return path.is_file() and (not column or _has_values(path, column))
 
     def path(self, table: str) -> Path:
         """Return where a table's accepted rows are, as Parquet."""
@@ -158,6 +169,21 @@ class Dataset:
         """
         days = pd.read_parquet(self.path("log_days"))
         return days.assign(date=pd.to_datetime(days["date"]).dt.date)
+
+
+def _has_values(path: Path, column: str) -> bool:
+    file = pq.ParquetFile(path)
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    # Without statistics nobody knows without reading: then it counts as filled in.
+    counts = [
+        (group.num_rows, group.column(place).statistics)
+        for place, name in enumerate(file.schema_arrow.names)
+        if fnmatchcase(name, column)
+        for group in groups
+    ]
+    return any(
+        n_rows and (known is None or not known.has_null_count or known.null_count < n_rows) for n_rows, known in counts
+    )
 
 
 def project_folder() -> Path:

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,21 +28,23 @@ from kehu_analysis.report.excel import write_workbook
 from kehu_analysis.report.folder import MADE_BY, MANIFEST, check_target, staging, target_of
 from kehu_analysis.report.html import Chapter, KeyFigure, NotRun, Page, render_page
 from kehu_analysis.report.progress import Progress
+from kehu_analysis.report.schedule import run_all, run_in_order
 from kehu_analysis.workbook import key_figures, record
-from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment, notebook_path
-from kehu_analysis.workbook.kernels import end_kernels, preload_kernels
-from kehu_analysis.workbook.parameters import CHAPTERS, OVERVIEW, Parameters, share_out
+from kehu_analysis.workbook.chapters import OVERVIEW, ChapterRecord, chosen, with_prerequisites
+from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment
+from kehu_analysis.workbook.kernels import preload_kernels
+from kehu_analysis.workbook.own_chapters import NOTEBOOKS_VARIABLE, chapters_in
+from kehu_analysis.workbook.parameters import Parameters, share_out
+from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
     SNAPSHOT_VARIABLE,
     SOURCE_VARIABLE,
     Workbook,
-    choose_quarter,
     describe_source,
 )
 
 _AT_A_TIME = 2
-_LOOK_AGAIN_SECONDS = 0.2
 _VERSIONS_OF = ("kehu_analysis", "pandas", "numpy", "scipy", "statsmodels", "scikit-learn", "duckdb", "matplotlib")
 #: Two kernels share the cores; more threads in each would only make them wait, and sums would depend on their number.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -49,13 +52,15 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 @dataclass
 class _Run:
-    """What one run of the report is about."""
+    """What one run of the report is about: ``chapters`` are shown, ``executed`` are those and what they come after."""
 
     source: Path
     dataset: Dataset
     quarter_text: str
     lang: str
-    chapters: tuple[str, ...]
+    overview: ChapterRecord
+    chapters: tuple[ChapterRecord, ...]
+    executed: tuple[ChapterRecord, ...]
     told: dict[str, dict[str, Any]]
     deadline: float
     progress: Progress
@@ -90,7 +95,7 @@ def make_report(
     out
         The folder that becomes the report; by default ``reports/<dataset>/<quarter>``.
     only
-        Chapters to run; all by default.
+        Chapters to show; all by default. Those whose findings they take are run with them.
     parameters
         Values for the notebooks' declared parameters.
     preview
@@ -98,7 +103,8 @@ def make_report(
     timeout_seconds
         For all notebooks together.
     notebooks_folder
-        Where the notebooks are; by default the project's.
+        Notebooks that stand in for the project's, and chapters of one's own
+        (see :func:`kehu_analysis.workbook.own_chapters.chapters_in`).
     progress
         Told what is being done.
 
@@ -112,25 +118,27 @@ def make_report(
         A notebook failed, or the target cannot be written.
     """
     started = time.monotonic()
-    if unknown := [name for name in only if name not in CHAPTERS]:
-        raise UsageError("unknown_chapter", names=", ".join(unknown), known=", ".join(CHAPTERS))
-    chapters = tuple(name for name in CHAPTERS if not only or name in only)
+    overview, *known = chapters_in(notebooks_folder)
+    chapters = chosen(only, known)
+    executed = with_prerequisites(chapters, known)
     if taken := [name for name in parameters or {} if name in Parameters.model_fields]:
         raise UsageError("parameter_is_option", names=", ".join(taken))
-    told = share_out({**(parameters or {}), "lang": lang}, (*chapters, OVERVIEW))
+    schemas = {chapter.name: chapter.parameters for chapter in (*executed, overview)}
+    told = share_out({**(parameters or {}), "lang": lang}, schemas)
     target = target_of(Path(out)) if out is not None else None
     if target is not None:
         check_target(target)
     progress = progress or Progress(lang, quiet=True)
     dataset = open_dataset(data, cache=default_cache(target), progress=progress.reading)
-    chosen = choose_quarter(dataset, quarter, preview=preview)
+    reported = choose_quarter(dataset, quarter, preview=preview)
     for values in told.values():
-        values |= {"data": dataset.name, "quarter": str(chosen)}
+        values |= {"data": dataset.name, "quarter": str(reported)}
     run = _Run(
-        Path(data), dataset, str(chosen), lang, chapters, told, started + timeout_seconds, progress, notebooks_folder,
+        Path(data), dataset, str(reported), lang, overview, chapters, executed, told, started + timeout_seconds,
+        progress, notebooks_folder,
     )  # fmt: skip
     run.seconds["data"] = time.monotonic() - started
-    target = target or project_folder() / "reports" / dataset.name / str(chosen)
+    target = target or project_folder() / "reports" / dataset.name / str(reported)
     try:
         with staging(target) as building:
             _put_together(run, building, _run_notebooks(run, building))
@@ -145,13 +153,15 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     notebooks, findings = building / "notebooks", building / "findings"
     notebooks.mkdir()
     findings.mkdir()
-    sources = {name: notebook_path(name, run.notebooks_folder) for name in (*run.chapters, OVERVIEW)}
+    sources = {chapter.name: _notebook(chapter) for chapter in (*run.executed, run.overview)}
     environment = {
         SNAPSHOT_VARIABLE: str(run.dataset.snapshot.absolute()),
         SOURCE_VARIABLE: str(run.source.absolute()),
         FINDINGS_VARIABLE: str(findings.absolute()),
         **_ONE_THREAD,
     }
+    if run.notebooks_folder is not None:
+        environment[NOTEBOOKS_VARIABLE] = str(run.notebooks_folder.absolute())
 
     def execute(name: str) -> None:
         source = sources[name]
@@ -172,11 +182,14 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     run.progress.begin(list(sources.values()))
     with kernel_environment(environment), ThreadPoolExecutor(_AT_A_TIME) as pool:
         kernels = preload_kernels()
-        # The last chapter works longest, so it starts first.
-        _await([pool.submit(execute, name) for name in reversed(run.chapters)])
-        by_chapter = {name: _findings_of(findings, name) for name in run.chapters}
+        run_in_order(pool, run.executed, execute, at_a_time=_AT_A_TIME)
+        # What was run for the sake of another chapter alone is not told.
+        for chapter in set(run.executed) - set(run.chapters):
+            shutil.rmtree(findings / chapter.name, ignore_errors=True)
+        by_chapter = {chapter.name: _findings_of(findings, chapter.name) for chapter in run.chapters}
         # The overview is made last, from what the others found; its kernel leaves one core to the spreadsheet.
-        _await([pool.submit(execute, OVERVIEW), pool.submit(_write_spreadsheet, run, building, by_chapter)])
+        write = partial(_write_spreadsheet, run, building, by_chapter)
+        run_all(pool, [partial(execute, OVERVIEW.name), write])
     run.seconds["notebooks"] = time.monotonic() - started
     return by_chapter
 
@@ -188,19 +201,9 @@ def _findings_of(folder: Path, chapter: str) -> list[Finding]:
         raise RunError("findings_unreadable", chapter=chapter) from error
 
 
-def _await(futures: Sequence[Future[None]]) -> None:
-    """Wait until all is done; when something fails, or somebody stops the run, stop the rest at once."""
-    try:
-        done = wait(futures, return_when=FIRST_EXCEPTION).done
-        for future in futures:
-            if future in done:
-                future.result()
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        while wait(futures, timeout=_LOOK_AGAIN_SECONDS).not_done:
-            end_kernels()
-        raise
+def _notebook(chapter: ChapterRecord) -> Path:
+    assert chapter.notebook is not None
+    return chapter.notebook
 
 
 def _put_together(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:
@@ -210,14 +213,16 @@ def _put_together(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[F
     _write_metrics(run, building / "metrics.json", by_chapter)
     tables = building / "tables"
     tables.mkdir()
-    for name in run.chapters:
-        for path in sorted((building / "findings" / name).glob("*.parquet")):
-            path.rename(tables / path.name)
+    for chapter in run.chapters:
+        for path in sorted((building / "findings" / chapter.name).glob("*.parquet")):
+            # A chapter of one's own may make a finding that another one makes, too.
+            taken = (tables / path.name).exists()
+            path.rename(tables / (f"{chapter.name}.{path.name}" if taken else path.name))
     shutil.rmtree(building / "findings")
     page = _page(run, findings)
     chapters = [
-        Chapter(notebook_path(name, run.notebooks_folder).stem, run.executions[name].notebook)
-        for name in (OVERVIEW, *run.chapters)
+        Chapter(_notebook(chapter).stem, run.executions[chapter.name].notebook)
+        for chapter in (run.overview, *run.chapters)
     ]
     (building / "index.html").write_text(render_page(chapters, page=page), encoding="utf-8")
     run.seconds["page_and_tables"] = time.monotonic() - started
@@ -258,7 +263,7 @@ def _page(run: _Run, findings: list[Finding]) -> Page:
 
 def _book(run: _Run) -> Workbook:
     quarter = choose_quarter(run.dataset, run.quarter_text, preview=True)
-    return Workbook(OVERVIEW, run.dataset, quarter, run.lang, Path())
+    return Workbook(OVERVIEW.name, run.dataset, quarter, run.lang, Path())
 
 
 def _write_metrics(run: _Run, path: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:
@@ -299,7 +304,7 @@ def _write_manifest(run: _Run, building: Path, parameters: Mapping[str, Any]) ->
         "dataset": run.dataset.name,
         "quarter": run.quarter_text,
         "lang": run.lang,
-        "chapters": list(run.chapters),
+        "chapters": [chapter.name for chapter in run.chapters],
         "parameters": dict(parameters),
         "content_hash": run.dataset.content_hash,
         "tables": run.dataset.account["tables"],

@@ -15,7 +15,6 @@ import nbformat.reader
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.errors import RunError
 
 KERNEL = "python3"
@@ -31,21 +30,6 @@ class Execution:
     kernel_seconds: float
     import_seconds: float
     work_seconds: float
-
-
-def notebook_path(chapter: str, folder: Path | None = None) -> Path:
-    """Return where the notebook of a chapter is: ``NN_<chapter>.ipynb`` in the project's ``notebooks`` folder.
-
-    Raises
-    ------
-    RunError
-        There is none.
-    """
-    root = folder or project_folder() / "notebooks"
-    found = sorted(root.glob(f"[0-9][0-9]_{chapter}.ipynb"))
-    if not found:
-        raise RunError("no_notebook", chapter=chapter, folder=root)
-    return found[0]
 
 
 def execute_chapter(

@@ -22,19 +22,12 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from kehu_analysis.workbook.chapters import CHAPTERS
+
 CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods() and sys.platform.startswith("linux")
 #: Name under which pyproject.toml registers the provisioner, and of its processes.
 PROVISIONER = "kehu-forked"
-_PRELOADED = (
-    "ipykernel.kernelapp",
-    "kehu_analysis.workbook",
-    "kehu_analysis.clv",
-    "kehu_analysis.loyalty",
-    "kehu_analysis.data_quality",
-    "kehu_analysis.sales",
-    "kehu_analysis.segmentation",
-    "pyarrow.parquet",
-)
+_PRELOADED = ("ipykernel.kernelapp", "kehu_analysis.workbook", "pyarrow.parquet")
 
 
 def preload_kernels() -> dict[str, Any]:
@@ -44,7 +37,7 @@ def preload_kernels() -> dict[str, Any]:
     """
     if not CAN_FORK:
         return {}
-    context().set_forkserver_preload(list(_PRELOADED))
+    context().set_forkserver_preload([*_PRELOADED, *(f"kehu_analysis.{chapter.room}" for chapter in CHAPTERS)])
     # Ctrl-C reaches every process of a terminal; only this one is to act on it, and it ends the others. The tracker
     # comes first, as its start lifts the block.
     resource_tracker.ensure_running()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from collections.abc import Sequence
 from itertools import chain
 
@@ -13,22 +11,10 @@ from tqdm import tqdm
 
 from kehu_analysis import labels
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.workbook import record
-from kehu_analysis.workbook.parameters import CHAPTERS
-from kehu_analysis.workbook.session import FINDINGS_VARIABLE, SOURCE_VARIABLE, Workbook
-
-#: What a manager sees first: finding, fact, and the fact that tells its change since the quarter before.
-KEY_FIGURES = (
-    ("quarter_sales", "amount", "change_on_quarter"),
-    ("quarter_sales", "n_active", None),
-    ("quarter_sales", "n_new", None),
-    ("grade_customers", "share_of_sales_a", None),
-    ("cohort_retention", "retention_1", None),
-    ("overdue_customers", "n_overdue", None),
-    ("purchase_forecast", "expected_amount", None),
-    ("data_quality", "n_customers", None),
-)
-_LONGEST_SECONDS = 600
+from kehu_analysis.workbook.chapters import CHAPTERS
+from kehu_analysis.workbook.own_chapters import chapters_in, notebooks_folder
+from kehu_analysis.workbook.record import load_findings
+from kehu_analysis.workbook.session import Workbook
 
 
 def gather(book: Workbook) -> list[Finding]:
@@ -37,25 +23,12 @@ def gather(book: Workbook) -> list[Finding]:
     Within a report they are those of the chapters it runs. In JupyterLab, chapters that have not been run yet for
     this data and quarter are run now, with a progress bar.
     """
-    if FINDINGS_VARIABLE not in os.environ:
-        missing = [name for name in CHAPTERS if not (book.folder / name / "order.json").is_file()]
-        # On stdout: JupyterLab shows what comes on stderr like an error.
-        for name in tqdm(missing, disable=not missing, file=sys.stdout):
-            _run_here(book, name)
-    return list(chain.from_iterable(record.load_findings(book.folder / name) for name in CHAPTERS))
-
-
-def _run_here(book: Workbook, chapter: str) -> None:
-    # Only here: papermill takes seconds to import, and a kernel that runs inside a report never needs it.
-    from kehu_analysis.workbook.execute import execute_chapter, kernel_environment, notebook_path
-
-    source = notebook_path(chapter)
-    output = book.folder / f"{source.stem}.executed.ipynb"
-    told = {"data": str(book.dataset.snapshot), "quarter": str(book.quarter), "lang": book.lang}
-    # A path of this machine stands in no notebook.
-    known = {} if book.source is None else {SOURCE_VARIABLE: str(book.source.absolute())}
-    with kernel_environment(known):
-        execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
+    _, *chapters = chapters_in(notebooks_folder())
+    missing = [record for record in chapters if book.waits_for(record)]
+    # On stdout: JupyterLab shows what comes on stderr like an error.
+    for record in tqdm(missing, disable=not missing, file=sys.stdout):
+        book.run_chapter(record)
+    return list(chain.from_iterable(load_findings(book.folder / record.name) for record in chapters))
 
 
 def key_figures(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:
@@ -65,7 +38,7 @@ def key_figures(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:
     """
     by_name = {finding.name: finding for finding in findings if finding.not_run is None}
     rows = []
-    for name, fact_name, change_name in KEY_FIGURES:
+    for name, fact_name, change_name in chain.from_iterable(record.key_facts for record in CHAPTERS):
         finding = by_name.get(name)
         if finding is None or fact_name not in finding.facts:
             continue

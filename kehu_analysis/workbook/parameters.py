@@ -1,6 +1,7 @@
 """What a notebook may be told: the declared parameters, their types and ranges.
 
-The notebooks' ``parameters`` cells hold the same names and defaults (a test compares them).
+A chapter's record names its class; the ``parameters`` cell of its notebook holds the same names and defaults (a test
+compares them).
 """
 
 from __future__ import annotations
@@ -14,10 +15,6 @@ from pydantic_core import PydanticCustomError
 
 from kehu_analysis.data.settings import describe_fault
 from kehu_analysis.errors import UsageError
-
-#: In the order of the report; the overview is made last and read first.
-CHAPTERS = ("data_quality", "segmentation", "loyalty", "lifetime_value")
-OVERVIEW = "overview"
 
 
 class Parameters(BaseModel):
@@ -68,15 +65,6 @@ class LifetimeValueParameters(Parameters):
     seed: int = Field(default=20260930, ge=0)
 
 
-SCHEMAS: dict[str, type[Parameters]] = {
-    OVERVIEW: Parameters,
-    "data_quality": Parameters,
-    "segmentation": SegmentationParameters,
-    "loyalty": LoyaltyParameters,
-    "lifetime_value": LifetimeValueParameters,
-}
-
-
 def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     """Read ``name=value`` texts; a value that is no number, list or truth value is a text.
 
@@ -102,8 +90,15 @@ def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def share_out(parameters: Mapping[str, Any], notebooks: Iterable[str]) -> dict[str, dict[str, Any]]:
+def share_out(parameters: Mapping[str, Any], schemas: Mapping[str, type[Parameters]]) -> dict[str, dict[str, Any]]:
     """Give each notebook the parameters that it declares, checked.
+
+    Parameters
+    ----------
+    parameters
+        Values by name.
+    schemas
+        What each notebook declares, by its name.
 
     Raises
     ------
@@ -112,19 +107,17 @@ def share_out(parameters: Mapping[str, Any], notebooks: Iterable[str]) -> dict[s
 
     Examples
     --------
-    >>> share_out({"lang": "en", "grade_months": 4}, ["segmentation", "loyalty"])
-    {'segmentation': {'lang': 'en', 'grade_months': 4}, 'loyalty': {'lang': 'en'}}
+    >>> share_out({"lang": "en", "grade_months": 4}, {"segmentation": SegmentationParameters, "overview": Parameters})
+    {'segmentation': {'lang': 'en', 'grade_months': 4}, 'overview': {'lang': 'en'}}
     """
-    names = list(notebooks)
-    declared = {field for name in names for field in SCHEMAS[name].model_fields}
+    declared = {field for schema in schemas.values() for field in schema.model_fields}
     if unknown := [name for name in parameters if name not in declared]:
         raise UsageError("unknown_parameter", names=", ".join(unknown), known=", ".join(sorted(declared)))
     shared = {}
-    for name in names:
-        fields = SCHEMAS[name].model_fields
-        own = {key: value for key, value in parameters.items() if key in fields}
+    for name, schema in schemas.items():
+        own = {key: value for key, value in parameters.items() if key in schema.model_fields}
         try:
-            SCHEMAS[name].model_validate(own)
+            schema.model_validate(own)
         except ValidationError as error:
             faults = [describe_fault(found) for found in error.errors()]
             raise UsageError("wrong_parameter", notebook=name, faults=faults) from error

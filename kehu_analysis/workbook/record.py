@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from kehu_analysis.finding import Fact, Finding
+from kehu_analysis.labels import Phrase
 
 
 def save_finding(finding: Finding, folder: Path) -> None:
@@ -25,7 +27,7 @@ def save_finding(finding: Finding, folder: Path) -> None:
         "parameters": {name: _json_value(value) for name, value in finding.parameters.items()},
         "notes": list(finding.notes),
         "currency": finding.currency,
-        "not_run": None if finding.not_run is None else [finding.not_run[0], _texts(finding.not_run[1])],
+        "not_run": None if finding.not_run is None else [finding.not_run[0], _details(finding.not_run[1])],
     }
     partial = folder / f".{finding.name}.json.partial"
     partial.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8")
@@ -68,7 +70,7 @@ def _load(folder: Path, name: str) -> Finding:
         parameters=content["parameters"],
         notes=tuple(content["notes"]),
         currency=content["currency"],
-        not_run=None if content["not_run"] is None else (content["not_run"][0], content["not_run"][1]),
+        not_run=None if content["not_run"] is None else (content["not_run"][0], _read(content["not_run"][1])),
     )
 
 
@@ -92,5 +94,27 @@ def _scalar(value: Any, unit: str) -> Any:
     return date.fromisoformat(value) if unit == "date" and value is not None else value
 
 
-def _texts(details: Any) -> dict[str, str]:
-    return {name: str(value) for name, value in details.items()}
+#: Marks a phrase among the details of a reason: its words are chosen when they are read.
+_PHRASE = "phrase"
+
+
+def _details(details: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _detail(value) for name, value in details.items()}
+
+
+def _detail(value: object) -> Any:
+    if isinstance(value, Phrase):
+        return {_PHRASE: value.code, "values": _details(value.values)}
+    if isinstance(value, list):
+        return [_detail(item) for item in value]
+    return str(value)
+
+
+def _read(details: Mapping[str, Any]) -> dict[str, object]:
+    return {name: _read_detail(value) for name, value in details.items()}
+
+
+def _read_detail(value: Any) -> object:
+    if isinstance(value, dict):
+        return Phrase(value[_PHRASE], _read(value["values"]))
+    return [_read_detail(item) for item in value] if isinstance(value, list) else value

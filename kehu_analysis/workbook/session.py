@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import base64
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from IPython.display import display
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, open_dataset
 from kehu_analysis.data.doubts import doubtful_periods
-from kehu_analysis.errors import InsufficientDataError, ModelError, UsageError
+from kehu_analysis.errors import InsufficientDataError, ModelError
 from kehu_analysis.finding import Finding
 from kehu_analysis.periods import Quarter
 from kehu_analysis.plots import apply_theme
-from kehu_analysis.plots.tables import table_html
-from kehu_analysis.plurals import fill
-from kehu_analysis.workbook import record
+from kehu_analysis.workbook import display
+from kehu_analysis.workbook import record as findings_on_disk
+from kehu_analysis.workbook.chapters import ChapterRecord
+from kehu_analysis.workbook.lacking import happened_by, lacking, reason_of_all
+from kehu_analysis.workbook.own_chapters import chapters_in, notebooks_folder, record_named
+from kehu_analysis.workbook.quarters import choose_quarter
+from kehu_analysis.workbook.sentences import sentences
 
 #: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
 SNAPSHOT_VARIABLE = "KEHU_SNAPSHOT"
 FINDINGS_VARIABLE = "KEHU_FINDINGS"
 #: Set where notebooks are given a snapshot: where the data came from.
 SOURCE_VARIABLE = "KEHU_SOURCE"
-_CHART_DPI = 130
-#: Shown in JupyterLab; the report fits charts to its page.
-_CHART_WIDTH = 800
+#: A chapter that another one waits for in JupyterLab.
+_LONGEST_SECONDS = 600
 
 
 @dataclass
@@ -118,20 +118,99 @@ class Workbook:
         quarters = [self.quarter.shifted(number) for number in ahead]
         return [(quarter.end - max(quarter.start, following)).days for quarter in quarters]
 
+    @property
+    def record(self) -> ChapterRecord:
+        """What is known of the chapter without running it."""
+        return record_named(self.chapter)
+
+    def table(self, name: str) -> pd.DataFrame | Finding:
+        """Return a table other than the log, with what happened by the last day counted.
+
+        Where the data lack it, or a column of it that the chapter ``needs``, what is returned stands for that: an
+        analysis given it is not run and says why.
+
+        Raises
+        ------
+        LookupError
+            The chapter's record does not name the table.
+        """
+        needs = [source for source in self.record.needs if source.partition(".")[0] == name]
+        if not self.record.declares(name):
+            raise LookupError(f"chapter {self.chapter!r} names {name!r} neither in needs nor in uses")
+        return lacking(self.dataset, needs or [name]) or happened_by(self.dataset.table(name), name, self.as_of)
+
+    def summary(self, summarise: Callable[..., pd.DataFrame], *needs: str, **settings: Any) -> pd.DataFrame | Finding:
+        """Return a summary as of the last day counted, ``summarise(dataset, as_of, **settings)``.
+
+        Where the data lack a table or column that it ``needs`` (``transactions.cost``), what is returned stands for
+        that: an analysis given it is not run and says why.
+
+        Raises
+        ------
+        LookupError
+            The chapter's record does not name what is needed.
+        """
+        if undeclared := [source for source in needs if not self.record.declares(source)]:
+            raise LookupError(f"chapter {self.chapter!r} names {undeclared} neither in needs nor in uses")
+        return lacking(self.dataset, needs) or summarise(self.dataset, self.as_of, **settings)
+
+    def finding(self, name: str) -> Finding:
+        """Return a finding of this chapter, or of one that its record names in ``after``.
+
+        Within a report such a chapter has been run before this one; in JupyterLab it is run now, if it has not been for
+        this data and quarter.
+
+        Raises
+        ------
+        LookupError
+            None of these chapters makes the finding.
+        """
+        if name in self.findings:
+            return self.findings[name]
+        before = [record for record in chapters_in(notebooks_folder()) if record.name in self.record.after]
+        for chapter in before:
+            if self.waits_for(chapter):
+                self.run_chapter(chapter)
+            for finding in findings_on_disk.load_findings(self.folder / chapter.name):
+                if finding.name == name:
+                    return finding
+        raise LookupError(
+            f"no finding {name!r} of chapter {self.chapter!r} or of those it comes after ({self.record.after}): "
+            "name the chapter that makes it under `after` in its record (workbook/chapters.py)"
+        )
+
+    def waits_for(self, chapter: ChapterRecord) -> bool:
+        """Tell whether another chapter has to be run here first: in a report that has been seen to."""
+        return FINDINGS_VARIABLE not in os.environ and not (self.folder / chapter.name / "order.json").is_file()
+
+    def run_chapter(self, chapter: ChapterRecord) -> None:
+        """Run another chapter for the same data, quarter and language, and keep its findings."""
+        # Only here: papermill takes seconds to import, and a kernel that runs inside a report never needs it.
+        from kehu_analysis.workbook.execute import execute_chapter, kernel_environment
+
+        source = chapter.notebook
+        assert source is not None
+        output = self.folder / f"{source.stem}.executed.ipynb"
+        told = {"data": str(self.dataset.snapshot), "quarter": str(self.quarter), "lang": self.lang}
+        # A path of this machine stands in no notebook.
+        known = {} if self.source is None else {SOURCE_VARIABLE: str(self.source.absolute())}
+        with kernel_environment(known):
+            execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
+
     def run(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
         """Run one analysis and keep its finding; where the data cannot carry it, say so and go on."""
         finding = self.attempt(analysis, *args, **settings)
         self.findings[finding.name] = finding
-        record.save_finding(finding, self.folder / self.chapter)
-        record.note_order(self.folder / self.chapter, list(self.findings))
+        findings_on_disk.save_finding(finding, self.folder / self.chapter)
+        findings_on_disk.note_order(self.folder / self.chapter, list(self.findings))
         return finding
 
     def attempt(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
         """Run one analysis like :meth:`run`, but keep nothing: for what another analysis is compared with."""
         name = analysis.__name__
-        waited_for = next((arg for arg in args if isinstance(arg, Finding) and arg.not_run is not None), None)
-        if waited_for is not None:
-            finding = _not_run(name, *(waited_for.not_run or ("", {})))
+        waited_for = [arg.not_run for arg in args if isinstance(arg, Finding) and arg.not_run is not None]
+        if waited_for:
+            finding = _not_run(name, *reason_of_all(waited_for))
         else:
             try:
                 finding = analysis(*args, **settings)
@@ -152,7 +231,7 @@ class Workbook:
         ``columns`` leaves out those that only a spreadsheet has room for; ``rows=0`` leaves out the table,
         ``rows=-12`` shows its last twelve.
         """
-        self._say(finding.reading(self.lang))
+        display.say(finding.reading(self.lang))
         if finding.not_run is not None:
             return
         if plot is not None:
@@ -161,27 +240,31 @@ class Workbook:
             shown = [name for name in finding.table.columns if columns is None or name in ("name", *columns)]
             self.tabulate(finding.table[shown], currency=finding.currency, rows=rows)
         if notes := finding.note_texts(self.lang):
-            self._say("\n".join(f"- {note}" for note in notes))
+            display.say("\n".join(f"- {note}" for note in notes))
 
     def answer(self, findings: Sequence[Finding] = (), *, code: str = "answer") -> None:
         """Say the answer in at most three sentences, rendered from the chapter's findings (or those given)."""
         said = sentences(code, findings or list(self.findings.values()), self.lang)[:3]
-        self._say(("" if self.lang == "zh" else " ").join(said) or labels.label("ui.no_answer", self.lang))
+        display.say(("" if self.lang == "zh" else " ").join(said) or labels.label("ui.no_answer", self.lang))
 
     def advise(self, findings: Sequence[Finding] = ()) -> None:
         """List what to do next quarter, the largest sales a quarter at stake first."""
         actions = sentences("action", findings or list(self.findings.values()), self.lang)
         listed = [f"{rank}. {action}" for rank, action in enumerate(actions, start=1)]
-        self._say("\n".join(listed) or labels.label("ui.no_action", self.lang))
+        display.say("\n".join(listed) or labels.label("ui.no_action", self.lang))
 
     def provenance(self) -> None:
         """Say what the chapter was made from: data, period, rows, version."""
-        self._say("\n".join(f"- {name}: {value}" for name, value in describe_source(self).items()))
+        display.say("\n".join(f"- {name}: {value}" for name, value in describe_source(self).items()))
 
     def tabulate(self, table: pd.DataFrame, *, currency: str = "", rows: int = 20) -> None:
         """Show a table in the readers' words."""
-        html = table_html(table, lang=self.lang, currency=currency, rows=rows)
-        display({"text/html": html, "text/plain": " × ".join(map(str, table.shape))}, raw=True)
+        display.tabulate(table, lang=self.lang, currency=currency, rows=rows)
+
+    def draw(self, finding: Finding, plot: Callable[..., Axes]) -> None:
+        """Draw one chart of a finding, without words; nothing where it was not run."""
+        if finding.not_run is None:
+            display.draw(finding, plot, lang=self.lang)
 
     def _with_names(self, finding: Finding) -> Finding:
         # A roster that people work with shows the name beside the number.
@@ -191,25 +274,6 @@ class Workbook:
         table = finding.table.copy()
         table.insert(list(table.columns).index("customer_id") + 1, "name", table["customer_id"].map(names))
         return replace(finding, table=table)
-
-    def _say(self, text: str) -> None:
-        display({"text/markdown": text, "text/plain": text}, raw=True)
-
-    def draw(self, finding: Finding, plot: Callable[..., Axes]) -> None:
-        """Draw one chart of a finding, without words; nothing where it was not run."""
-        if finding.not_run is not None:
-            return
-        figure = Figure()
-        plot(finding, lang=self.lang, ax=figure.add_subplot())
-        image = BytesIO()
-        figure.savefig(image, format="png", dpi=_CHART_DPI)
-        alt = f"{finding.title(self.lang)}: {finding.reading(self.lang)}"
-        encoded = base64.b64encode(image.getvalue()).decode("ascii")
-        display(
-            {"image/png": encoded, "text/plain": alt},
-            raw=True,
-            metadata={"image/png": {"alt": alt, "width": _CHART_WIDTH}},
-        )
 
 
 def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "", lang: str = "zh") -> Workbook:
@@ -239,54 +303,10 @@ def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "",
     chosen = choose_quarter(dataset, quarter, preview=True)
     findings = os.environ.get(FINDINGS_VARIABLE)
     folder = Path(findings) if findings else dataset.snapshot / "findings" / str(chosen)
-    record.begin(folder / chapter)
+    findings_on_disk.begin(folder / chapter)
     apply_theme()
     source = Path(os.environ.get(SOURCE_VARIABLE) or data)
     return Workbook(chapter, dataset, chosen, lang, folder, source)
-
-
-def choose_quarter(dataset: Dataset, text: str, *, preview: bool = False) -> Quarter:
-    """Return the quarter asked for, or the last complete one; where none is complete yet, the last one begun.
-
-    Raises
-    ------
-    UsageError
-        The text is no quarter; the data do not cover it; it is unfinished and no preview was asked for.
-    """
-    complete, last = dataset.quarters(), dataset.last_quarter()
-    if not text:
-        return complete[-1] if complete else last
-    try:
-        quarter = Quarter.parse(text, fiscal_year_start=dataset.fiscal_year_start)
-    except ValueError:
-        raise UsageError("not_a_quarter", text=text) from None
-    if quarter in complete or (preview and quarter == last):
-        return quarter
-    listed = ", ".join(map(str, complete)) or "–"
-    if quarter == last:
-        raise UsageError("unfinished_quarter", quarter=quarter, until=dataset.complete_until, quarters=listed)
-    raise UsageError("unknown_quarter", quarter=quarter, quarters=listed)
-
-
-def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
-    """Render a list of sentences, each from one finding's facts; the largest stake first where stakes are named.
-
-    An entry of the list under ``code`` in ``labels.toml`` names its ``finding`` and, where it is ranked, the fact
-    that is at ``stake`` (``times`` a number makes it sales a quarter: amounts of a month and of a year do not
-    compare). Left out are sentences about findings that were not run, and those of which all ``needs`` are 0.
-    """
-    by_name = {finding.name: finding for finding in findings if finding.not_run is None}
-
-    def number(entry: Any, fact_name: str) -> float:
-        fact = by_name[entry["finding"]].facts.get(fact_name)
-        return float(fact.value) if fact is not None and isinstance(fact.value, (int, float)) else 0.0
-
-    def stake(entry: Any) -> float:
-        return -number(entry, entry.get("stake", "")) * float(entry.get("times", 1))
-
-    entries: list[Any] = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
-    entries = [entry for entry in entries if "needs" not in entry or any(number(entry, n) for n in entry["needs"])]
-    return [fill(entry[lang], lang, by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
 
 
 def describe_source(book: Workbook) -> dict[str, str]:

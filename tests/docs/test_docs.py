@@ -14,19 +14,23 @@ import pytest
 import xlsxwriter
 from packaging.requirements import Requirement
 
-from kehu_analysis import cli, clv, data_quality, labels, loyalty, open_dataset, sales, segmentation
+from kehu_analysis import cli, labels, open_dataset
 from kehu_analysis.data import contract
 from kehu_analysis.data.reading.sources import SUFFIXES
 from kehu_analysis.data.settings import DatasetSettings, TableSettings, read_settings
 from kehu_analysis.segmentation.rfm import RULES
-from kehu_analysis.workbook.parameters import CHAPTERS, SCHEMAS, Parameters, read_assignments, share_out
+from kehu_analysis.workbook.chapters import CHAPTERS, chosen
+from kehu_analysis.workbook.own_chapters import METADATA, Stated
+from kehu_analysis.workbook.parameters import Parameters, read_assignments, share_out
+from tests.rooms import ROOT, analyses, analysis_rooms, public
 
-ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
 GUIDES = ("docs/DATA.md", "docs/DATA.zh-CN.md")
+OWN_CHAPTER = ("docs/OWN_CHAPTER.md", "docs/OWN_CHAPTER.zh-CN.md")
 PAGES = (
     *READMES,
     *GUIDES,
+    *OWN_CHAPTER,
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "data/README.md",
@@ -73,7 +77,7 @@ def shell_lines(page: str) -> list[str]:
     return [line for kind, body in blocks(page) if kind in ("sh", "bat", "crontab") for line in body.splitlines()]
 
 
-@pytest.mark.parametrize("pair", [READMES, GUIDES], ids=lambda pair: pair[0])
+@pytest.mark.parametrize("pair", [READMES, GUIDES, OWN_CHAPTER], ids=lambda pair: pair[0])
 def test_pages_say_the_same_in_two_languages(pair: tuple[str, str]) -> None:
     english, chinese = pair
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
@@ -114,7 +118,7 @@ def check_kehu(arguments: list[str]) -> None:
     context = cli.commands.commands[name].make_context(name, rest)
     if given := context.params.get("assignments"):
         only = [chapter for chapter in context.params["only"].split(",") if chapter]
-        share_out(read_assignments(given), only or CHAPTERS)
+        share_out(read_assignments(given), {chapter.name: chapter.parameters for chapter in chosen(only)})
 
 
 CHECKS = {"make": check_make, "kehu": check_kehu}
@@ -178,6 +182,14 @@ def test_settings_of_the_real_log_are_ten_lines() -> None:
     assert all(re.fullmatch(r"[\u4e00-\u9fff]+ [a-z ]+", reason) for reason in printed)
 
 
+@pytest.mark.parametrize("page", OWN_CHAPTER)
+def test_metadata_of_an_own_chapter_are_those_that_are_read(page: str) -> None:
+    (written,) = (json.loads(body) for kind, body in blocks(page) if kind == "json")
+    told = next(table for table in tables(page) if code_words(table[1][0]) == ["needs"])[1:]
+    assert {code_words(row[0])[0] for row in told} == set(Stated.model_fields)
+    Stated.model_validate(written[METADATA])
+
+
 def test_log_example_works(tmp_path: Path) -> None:
     (log,) = (body for kind, body in blocks("README.md") if kind == "csv")
     (tmp_path / "transactions.csv").write_text(log, encoding="utf-8")
@@ -190,13 +202,12 @@ def test_tables_of_keys_and_parameters_are_complete(pages: tuple[str, str]) -> N
     by_first = {code_words(row[0])[0]: row for table in every_table for row in table if code_words(row[0])}
     keys = {name for name in DatasetSettings.model_fields if name != "tables"}
     keys |= {f"tables.‹table›.{name}" for name in TableSettings.model_fields}
-    parameters = {name: field for schema in SCHEMAS.values() for name, field in schema.model_fields.items()}
+    parameters = {name: field for chapter in CHAPTERS for name, field in chapter.parameters.model_fields.items()}
     own = {name: field for name, field in parameters.items() if name not in Parameters.model_fields}
     assert keys | set(own) <= set(by_first)
     for name, field in own.items():
         assert read_assignments([f"{name}={code_words(by_first[name][-1])[0]}"]) == {name: field.default}
-    for name in CHAPTERS:
-        assert f"`{name}`" in by_first["--only"][1]
+    assert code_words(by_first["--only"][1]) == [chapter.name for chapter in CHAPTERS]
 
 
 @pytest.mark.parametrize("page", GUIDES)
@@ -213,21 +224,19 @@ def test_formats_are_those_that_are_read(page: str) -> None:
     assert named == {*SUFFIXES, ".gz"} - {f"{suffix}.gz" for suffix in packed}
 
 
-def public_analyses() -> dict[str, str]:
+def public_analyses() -> set[str]:
     """Return the findings' functions and the models by their full public names."""
-    found = {}
-    for room in (data_quality, sales, segmentation, loyalty, clv):
-        for name in room.__all__:
-            thing = getattr(room, name)
-            is_finding = inspect.isfunction(thing) and thing.__annotations__.get("return") == "Finding"
-            if is_finding or inspect.isclass(thing):
-                found[name] = f"{room.__name__}.{name}"
-    return found
+    return {
+        f"kehu_analysis.{room}.{name}"
+        for room in analysis_rooms()
+        for name, thing in public(room).items()
+        if inspect.isclass(thing) or name in analyses(room)
+    }
 
 
 def test_methods_name_every_analysis_and_nothing_else() -> None:
     named = {word for word in code_words(prose("docs/METHODS.md")) if word.startswith("kehu_analysis.")}
-    assert set(public_analyses().values()) <= named
+    assert public_analyses() <= named
     for word in named:
         resolve_name(word)  # raises where there is no such thing
 

@@ -5,7 +5,9 @@ import pytest
 
 from kehu_analysis import open_dataset
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.workbook.session import SOURCE_VARIABLE, Workbook, choose_quarter, open_workbook, sentences
+from kehu_analysis.workbook.quarters import choose_quarter
+from kehu_analysis.workbook.sentences import sentences
+from kehu_analysis.workbook.session import SOURCE_VARIABLE, Workbook, open_workbook
 
 
 @pytest.fixture

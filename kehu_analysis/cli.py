@@ -186,6 +186,7 @@ def import_(variable: str, folder: Path, tables: tuple[str, ...], queries: tuple
 @click.option("--timeout", type=click.FloatRange(min=1), default=1800.0, show_default=True, help=_help("timeout"))
 @click.option("--engine", type=click.Choice(["duckdb"]), default="duckdb", show_default=True, help=_help("engine"))
 @click.option("--notebooks", type=click.Path(path_type=Path), help=_help("notebooks"))
+@click.option("--previous", type=click.Path(path_type=Path), help=_help("previous"))
 def report(
     data: Path,
     quarter: str,
@@ -197,6 +198,7 @@ def report(
     timeout: float,
     engine: str,
     notebooks: Path | None,
+    previous: Path | None,
 ) -> None:
     """Make the quarterly report."""
     # Here and not above: what draws and runs notebooks takes a second to import, `kehu check` needs none of it.
@@ -215,6 +217,7 @@ def report(
             preview=preview,
             timeout_seconds=timeout,
             notebooks_folder=notebooks,
+            previous=previous,
             progress=Progress(lang),
         )
     click.echo(labels.render("ui.report_done", lang, path=folder / "index.html"))

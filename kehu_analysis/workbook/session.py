@@ -18,7 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kehu_analysis import labels
+from kehu_analysis.actions import decisions, list_actions, readable
 from kehu_analysis.data import Dataset, open_dataset
+from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.data.doubts import doubtful_periods
 from kehu_analysis.errors import InsufficientDataError, ModelError, UsageError
 from kehu_analysis.finding import Finding
@@ -26,6 +28,8 @@ from kehu_analysis.periods import Quarter
 from kehu_analysis.plots import apply_theme
 from kehu_analysis.plots.tables import table_html
 from kehu_analysis.workbook import record
+from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE, PreviousReport, find_previous
+from kehu_analysis.workbook.sentences import sentences
 
 #: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
 SNAPSHOT_VARIABLE = "KEHU_SNAPSHOT"
@@ -35,6 +39,10 @@ SOURCE_VARIABLE = "KEHU_SOURCE"
 _CHART_DPI = 130
 #: Shown in JupyterLab; the report fits charts to its page.
 _CHART_WIDTH = 800
+#: Customers of the list of actions that a page shows; the workbook has all.
+_CUSTOMERS_SHOWN = 10
+#: Columns of that list that only a spreadsheet has room for.
+_NOT_ON_PAGE = ("chapter", "action_id")
 
 
 @dataclass
@@ -55,6 +63,8 @@ class Workbook:
         Where the chapters' findings are kept, each in a folder of its own.
     source
         Where the data came from, file or folder; None where that is not known.
+    previous_folder
+        Where the report of the quarter before would be; None where there is none to look at.
     """
 
     chapter: str
@@ -63,6 +73,7 @@ class Workbook:
     lang: str
     folder: Path
     source: Path | None = None
+    previous_folder: Path | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
 
     @property
@@ -109,6 +120,33 @@ class Workbook:
             return None
         return found if {"customer_id", "left_on"} <= set(found.columns) else None
 
+    def previous(self) -> PreviousReport | None:
+        """Return the report of the quarter before: facts, tables, models and actions; None where there is none.
+
+        Within a report it is the one that the report was given or found; in JupyterLab that in
+        ``reports/‹dataset›/‹quarter before›``. It never tells of this quarter or a later one.
+
+        Raises
+        ------
+        DataError
+            It is there and cannot be read.
+        """
+        if self.previous_folder is None:
+            return None
+        return find_previous([self.previous_folder], dataset=self.dataset.name, quarter=self.quarter)
+
+    def actions(self, findings: Sequence[Finding] = ()) -> Finding:
+        """List what is to be done next quarter, from these findings or the chapter's own."""
+        before = self.previous()
+        listed = list_actions(
+            findings or list(self.findings.values()),
+            dataset=self.dataset.name,
+            quarter=str(self.quarter),
+            as_of=self.as_of,
+            previous=None if before is None else before.actions,
+        )
+        return listed.in_currency(self.dataset.currency)
+
     def coming_quarters(self, n_quarters: int) -> list[int]:
         """Return the lengths in days of the quarters after the last day counted; of an unfinished one, the rest."""
         ahead = range(n_quarters) if self.is_preview else range(1, n_quarters + 1)
@@ -135,7 +173,8 @@ class Workbook:
                 finding = analysis(*args, **settings)
             except (InsufficientDataError, ModelError) as error:
                 finding = _not_run(name, error.code, error.details)
-        return self._with_names(finding).in_currency(self.dataset.currency)
+        named = replace(self.with_names(finding), chapter=self.chapter)
+        return named.in_currency(self.dataset.currency)
 
     def show(
         self,
@@ -167,10 +206,23 @@ class Workbook:
         self._say(("" if self.lang == "zh" else " ").join(said) or labels.label("ui.no_answer", self.lang))
 
     def advise(self, findings: Sequence[Finding] = ()) -> None:
-        """List what to do next quarter, the largest sales a quarter at stake first."""
-        actions = sentences("action", findings or list(self.findings.values()), self.lang)
-        listed = [f"{rank}. {action}" for rank, action in enumerate(actions, start=1)]
-        self._say("\n".join(listed) or labels.label("ui.no_action", self.lang))
+        """Show what to do next quarter: what the company has to decide, then the first customers of the list."""
+        actions = self.with_names(self.actions(findings))
+        if actions.table.empty:
+            self._say(labels.label("ui.no_action", self.lang))
+            return
+        listed = [f"{rank}. {decision}" for rank, decision in enumerate(decisions(actions, self.lang), start=1)]
+        self._say("\n".join([actions.reading(self.lang), "", *listed]).rstrip())
+        customers = replace(actions, table=actions.table[actions.table["customer_id"] != ""])
+        if len(customers.table):
+            n, total = (
+                labels.format_value(number, "count", self.lang)
+                for number in (min(_CUSTOMERS_SHOWN, len(customers.table)), len(customers.table))
+            )
+            self._say(labels.render("ui.customers_to_contact", self.lang, n=n, total=total))
+            shown = readable(customers, self.lang, rows=_CUSTOMERS_SHOWN)
+            self.tabulate(shown.drop(columns=list(_NOT_ON_PAGE)), currency=self.dataset.currency)
+        self._say("\n".join(f"- {note}" for note in actions.note_texts(self.lang)))
 
     def provenance(self) -> None:
         """Say what the chapter was made from: data, period, rows, version."""
@@ -181,8 +233,8 @@ class Workbook:
         html = table_html(table, lang=self.lang, currency=currency, rows=rows)
         display({"text/html": html, "text/plain": " × ".join(map(str, table.shape))}, raw=True)
 
-    def _with_names(self, finding: Finding) -> Finding:
-        # A roster that people work with shows the name beside the number.
+    def with_names(self, finding: Finding) -> Finding:
+        """Return a finding with names beside the numbers of customers, where names are known."""
         names = self.dataset.customer_names()
         if names.empty or "customer_id" not in finding.table or "name" in finding.table:
             return finding
@@ -240,7 +292,10 @@ def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "",
     record.begin(folder / chapter)
     apply_theme()
     source = Path(os.environ.get(SOURCE_VARIABLE) or data)
-    return Workbook(chapter, dataset, chosen, lang, folder, source)
+    before = os.environ.get(PREVIOUS_VARIABLE)
+    if before is None:
+        before = str(project_folder() / "reports" / dataset.name / str(chosen.previous()))
+    return Workbook(chapter, dataset, chosen, lang, folder, source, Path(before) if before else None)
 
 
 def choose_quarter(dataset: Dataset, text: str, *, preview: bool = False) -> Quarter:
@@ -264,27 +319,6 @@ def choose_quarter(dataset: Dataset, text: str, *, preview: bool = False) -> Qua
     if quarter == last:
         raise UsageError("unfinished_quarter", quarter=quarter, until=dataset.complete_until, quarters=listed)
     raise UsageError("unknown_quarter", quarter=quarter, quarters=listed)
-
-
-def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
-    """Render a list of sentences, each from one finding's facts; the largest stake first where stakes are named.
-
-    An entry of the list under ``code`` in ``labels.toml`` names its ``finding`` and, where it is ranked, the fact
-    that is at ``stake`` (``times`` a number makes it sales a quarter: amounts of a month and of a year do not
-    compare). Left out are sentences about findings that were not run, and those of which all ``needs`` are 0.
-    """
-    by_name = {finding.name: finding for finding in findings if finding.not_run is None}
-
-    def number(entry: Any, fact_name: str) -> float:
-        fact = by_name[entry["finding"]].facts.get(fact_name)
-        return float(fact.value) if fact is not None and isinstance(fact.value, (int, float)) else 0.0
-
-    def stake(entry: Any) -> float:
-        return -number(entry, entry.get("stake", "")) * float(entry.get("times", 1))
-
-    entries: list[Any] = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
-    entries = [entry for entry in entries if "needs" not in entry or any(number(entry, n) for n in entry["needs"])]
-    return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in sorted(entries, key=stake)]
 
 
 def describe_source(book: Workbook) -> dict[str, str]:

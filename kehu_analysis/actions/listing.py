@@ -26,8 +26,9 @@ def list_actions(
     with two reasons. Rows are ranked by expected gain, then by the amount that hangs on it, then by their name.
 
     The expected gain of an action is missing as long as no trial with a control group tells how many customers answer
-    it: a rate of response that nobody measured would be an invention. The amount involved is what twelve months with
-    the customer are about, not what the action brings.
+    it: a rate of response that nobody measured would be an invention. The amount involved says how much business
+    hangs on it, not what the action brings: twelve months of who still buys or has just stopped, one order of who has
+    been silent for long.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def list_actions(
         ``actions``: a row an action with the columns of :data:`~kehu_analysis.actions.rows.ACTION_COLUMNS` and
         ``listed_before`` (whether the same was on the earlier list; missing without one). ``reason_1_numbers`` and
         ``reason_2_numbers`` hold what the reasons' words name, as JSON. ``customer_id`` is empty for a decision of the
-        company, ``amount_involved`` is of 12 months (currency; ``amount_is`` says sales or margin). Facts:
+        company, ``amount_is`` says whether ``amount_involved`` (currency) is sales or margin. Facts:
         ``n_actions``, ``n_customers``, ``n_decisions``, ``n_listed_before``.
 
     Examples

@@ -45,36 +45,36 @@ def of_fallen(finding: Finding, as_of: date) -> pd.DataFrame:
 def of_overdue(finding: Finding, as_of: date) -> pd.DataFrame:
     """Call whoever has just been silent for too long; of those silent for longer ask whether they still exist.
 
-    What hangs on it is a year of orders in the customer's own rhythm.
+    What hangs on a call is a year of orders in the customer's own rhythm; on who has been silent for long no more than
+    the one order that is waited for: a list by what they once bought would begin with those long gone.
     """
     table = finding.table[finding.table["status"].isin(("newly_overdue", "long_overdue"))]
-    orders = DAYS_PER_UNIT["year"] / table["usual_interval_days"].clip(lower=1.0)
+    is_new = table["status"] == "newly_overdue"
+    orders = (DAYS_PER_UNIT["year"] / table["usual_interval_days"]).clip(lower=1.0, upper=DAYS_PER_UNIT["year"])
     return propose(
         table,
-        kind=table["status"].map({"newly_overdue": "call", "long_overdue": "check_if_closed"}).tolist(),
+        kind=is_new.map({True: "call", False: "check_if_closed"}).tolist(),
         reason=table["status"].tolist(),
         numbers={
             "silence_days": "silence_days",
             "usual_interval_days": "usual_interval_days",
             "order": "amount_at_stake",
         },
-        amount=table["amount_at_stake"] * orders,
+        amount=table["amount_at_stake"] * orders.where(is_new, 1.0),
         chapter=finding.chapter,
         as_of=as_of,
     )
 
 
 def of_segments(finding: Finding, as_of: date) -> pd.DataFrame:
-    """Make an offer to those who bought often and have gone quiet; a year of what they used to buy hangs on it."""
+    """Make an offer to those who bought often and have gone quiet; one order of the usual size hangs on it."""
     table = finding.table[finding.table["segment"].isin(("must_win_back", "at_risk"))]
-    has_money = "yearly_amount" in table
-    told = {name: name for name in ("segment", "purchase_days", "recency_days")}
     return propose(
         table,
         kind="offer",
-        reason="win_back" if has_money else "win_back_unpriced",
-        numbers=told | ({"total_amount": "total_amount"} if has_money else {}),
-        amount=table["yearly_amount"].clip(lower=0.0) if has_money else None,
+        reason="win_back",
+        numbers={name: name for name in ("segment", "purchase_days", "recency_days", "mean_amount")},
+        amount=table["mean_amount"].clip(lower=0.0),
         chapter=finding.chapter,
         as_of=as_of,
     )

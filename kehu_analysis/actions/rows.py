@@ -64,7 +64,7 @@ def action_id(dataset: str, quarter: str, customer_id: str, kind: str, reason: s
     Examples
     --------
     >>> action_id("demo", "2026Q3", "000740", "visit")
-    'c33b99c1d45d3e36'
+    '176b9488ade706b8'
     """
     told = [dataset, quarter, customer_id, kind, "" if customer_id else reason]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
@@ -93,7 +93,7 @@ def propose(
     numbers
         The values that these words name: name in the words to column.
     amount
-        Sales or margin of 12 months that hang on it (currency), missing where none can be told.
+        Sales or margin of at most 12 months that hang on it (currency), missing where none can be told.
     chapter, as_of, owner, amount_is
         Of all of them; the owner is that of the kind unless given, ``amount_is`` is ``sales`` or ``margin``.
 

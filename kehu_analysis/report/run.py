@@ -273,7 +273,7 @@ def _page(run: _Run, findings: list[Finding]) -> Page:
 
 def _book(run: _Run) -> Workbook:
     quarter = choose_quarter(run.dataset, run.quarter_text, preview=True)
-    before = run.previous and run.previous.folder
+    before = run.previous.folder if run.previous else None
     return Workbook(OVERVIEW, run.dataset, quarter, run.lang, Path(), previous_folder=before)
 
 

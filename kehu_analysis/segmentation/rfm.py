@@ -86,10 +86,9 @@ def rfm_segments(
     Finding
         ``rfm_segments``: table with ``customer_id``, ``segment``, ``recency_days`` (days since the last
         purchase), ``purchase_days``, ``mean_amount`` (currency), ``recency_score``, ``frequency_score``,
-        ``monetary_score`` and, when given, ``total_amount`` and ``yearly_amount`` (currency, a year on average
-        between first and last purchase; all of it where that is less than a year); by segment, then largest
-        amount first. Facts: ``n_customers``, ``n_champions`` … for each segment, ``share_kept_segment`` with
-        ``_low`` and ``_high``.
+        ``monetary_score`` and, when given, ``total_amount``; by segment, then largest amount first. Facts:
+        ``n_customers``, ``n_champions`` … for each segment, ``share_kept_segment`` with ``_low`` and
+        ``_high``.
 
     Raises
     ------
@@ -242,8 +241,6 @@ def _dimensions(summary: pd.DataFrame, time_unit: str) -> pd.DataFrame:
     check_numbers(table, ("mean_amount",), analysis="rfm_segments")
     if "total_amount" in summary:
         table["total_amount"] = summary["total_amount"].to_numpy(dtype=float)
-        years_of_buying = summary["recency"].to_numpy(dtype=float) * days_per_unit(time_unit) / days_per_unit("year")
-        table["yearly_amount"] = np.round(table["total_amount"] / np.maximum(years_of_buying, 1.0), 4)
     return table.sort_values("customer_id", ignore_index=True)
 
 

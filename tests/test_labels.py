@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import labels, open_dataset
+from kehu_analysis.actions import list_actions
 from kehu_analysis.clv import (
     BetaGeoModel,
     alive_history,
@@ -160,6 +161,7 @@ def findings(tmp_path_factory):
         alive_map(BetaGeoModel(), summary),
         alive_history(dataset, BetaGeoModel(), as_of=as_of),
     ]
+    made.append(list_actions(made, dataset="shop", quarter=str(quarter), as_of=as_of))
     return {finding.name: finding.in_currency("CNY") for finding in made}
 
 

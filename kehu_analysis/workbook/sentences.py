@@ -9,10 +9,16 @@ from kehu_analysis.finding import Finding
 
 
 def sentences(code: str, findings: Sequence[Finding], lang: str) -> list[str]:
-    """Render a list of sentences, each from one finding's facts; those about findings that were not run are left out.
+    """Render a list of sentences, each from one finding's facts.
 
-    Every entry of the list under ``code`` in ``labels.toml`` names its ``finding``.
+    Every entry of the list under ``code`` in ``labels.toml`` names its ``finding``. Left out are sentences about
+    findings that were not run, and those of which all the facts named by ``needs`` are 0.
     """
     by_name = {finding.name: finding for finding in findings if finding.not_run is None}
     entries = [entry for entry in labels.entries(code) if entry["finding"] in by_name]
-    return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in entries]
+    said = [entry for entry in entries if _has_something(by_name[entry["finding"]], entry.get("needs"))]
+    return [entry[lang].format(**by_name[entry["finding"]].prose(lang)) for entry in said]
+
+
+def _has_something(finding: Finding, needs: Sequence[str] | None) -> bool:
+    return needs is None or any(finding.facts[name].value for name in needs if name in finding.facts)

@@ -142,3 +142,9 @@ def test_the_answer_is_said_by_findings_that_were_run():
     assert sentences("answer", [not_run, run], "en") == [
         "Against the quarter before, 3 rose, 3 fell and 3 stopped buying."
     ]
+
+
+@pytest.mark.parametrize("n_doubts", [0, 2])
+def test_what_needs_a_number_is_said_where_there_is_one(n_doubts):
+    doubts = Finding("log_doubts", pd.DataFrame(), {"n_doubts": Fact(n_doubts, "count")})
+    assert len(sentences("answer", [doubts], "en")) == bool(n_doubts)

@@ -12,4 +12,6 @@ def pytest_configure(config):
     # The controller of pytest-xdist runs this first; its workers and all kernels inherit the environment.
     if _OURS not in os.environ:
         os.environ[_OURS] = os.environ["KEHU_CACHE"] = tempfile.mkdtemp(prefix="kehu-test-")
+        # Notebooks and reports of the tests know no earlier report, whatever was made on this machine.
+        os.environ["KEHU_PREVIOUS"] = ""
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(_OURS), ignore_errors=True))

@@ -48,6 +48,8 @@ class Finding:
         ISO code of the money in table and facts; empty when unknown.
     not_run
         Why the analysis was not run (the error's code and details), or ``None``.
+    chapter
+        The chapter that made it; empty where none did.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     currency: str = ""
     not_run: tuple[str, Mapping[str, object]] | None = None
+    chapter: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", MappingProxyType({k: _plain(v) for k, v in self.facts.items()}))

@@ -23,6 +23,7 @@ from kehu_analysis.intake.account import argument
 @click.option("--timeout", type=click.FloatRange(min=1), default=1800.0, show_default=True, help=help_of("timeout"))
 @click.option("--engine", type=click.Choice(["duckdb"]), default="duckdb", show_default=True, help=help_of("engine"))
 @click.option("--notebooks", type=click.Path(path_type=Path), help=help_of("notebooks"))
+@click.option("--previous", type=click.Path(path_type=Path), help=help_of("previous"))
 def report(
     data: Path,
     quarter: str,
@@ -34,6 +35,7 @@ def report(
     timeout: float,
     engine: str,
     notebooks: Path | None,
+    previous: Path | None,
 ) -> None:
     """Make the quarterly report."""
     # Here and not above: what draws and runs notebooks takes a second to import, `kehu check` needs none of it.
@@ -52,6 +54,7 @@ def report(
             preview=preview,
             timeout_seconds=timeout,
             notebooks_folder=notebooks,
+            previous=previous,
             progress=Progress(lang),
         )
     click.echo(labels.render("ui.report_done", lang, path=folder / "index.html"))

@@ -19,7 +19,7 @@ MADE_BY = "kehu_analysis"
 FAILED_SUFFIX = ".failed"
 _ERROR = "error.txt"
 #: What a report consists of.
-CONTENT = frozenset(("index.html", "report.xlsx", "metrics.json", MANIFEST, "tables", "notebooks"))
+CONTENT = frozenset(("index.html", "report.xlsx", "actions.parquet", "metrics.json", MANIFEST, "tables", "notebooks"))
 #: What file managers and spreadsheets leave in any folder.
 _LEFT_BY_OTHERS = (".", "~$", "Thumbs.db", "desktop.ini")
 

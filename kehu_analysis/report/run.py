@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from typing import Any
 from jupyter_core.utils import ensure_event_loop
 
 from kehu_analysis import labels
+from kehu_analysis.actions import readable
 from kehu_analysis.data import Dataset, default_cache, open_dataset
 from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.errors import RunError, UsageError
@@ -35,6 +36,7 @@ from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_en
 from kehu_analysis.workbook.kernels import preload_kernels
 from kehu_analysis.workbook.own_chapters import NOTEBOOKS_VARIABLE, chapters_in
 from kehu_analysis.workbook.parameters import Parameters, share_out
+from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE, PreviousReport, choose_previous
 from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.session import (
     FINDINGS_VARIABLE,
@@ -45,6 +47,8 @@ from kehu_analysis.workbook.session import (
 )
 
 _AT_A_TIME = 2
+#: Of the list of actions the workbook holds what people work through; all of it is in ``actions.parquet``.
+_ACTIONS_ON_SHEET = 10_000
 _VERSIONS_OF = ("kehu_analysis", "pandas", "numpy", "scipy", "statsmodels", "scikit-learn", "duckdb", "matplotlib")
 #: Two kernels share the cores; more threads in each would only make them wait, and sums would depend on their number.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -65,6 +69,7 @@ class _Run:
     deadline: float
     progress: Progress
     notebooks_folder: Path | None
+    previous: PreviousReport | None
     seconds: dict[str, float] = field(default_factory=dict)
     executions: dict[str, Execution] = field(default_factory=dict)
 
@@ -80,6 +85,7 @@ def make_report(
     preview: bool = False,
     timeout_seconds: float = 1800.0,
     notebooks_folder: Path | None = None,
+    previous: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Make the report of one quarter and return its folder.
@@ -105,15 +111,17 @@ def make_report(
     notebooks_folder
         Notebooks that stand in for the project's, and chapters of one's own
         (see :func:`kehu_analysis.workbook.own_chapters.chapters_in`).
+    previous
+        An earlier report; by default that of the quarter before, beside the new one or in ``reports/<dataset>``.
     progress
         Told what is being done.
 
     Raises
     ------
     UsageError
-        An unknown quarter, chapter or parameter, or a target that holds something else.
+        An unknown quarter, chapter or parameter, a target that holds something else, or a ``previous`` that is none.
     DataError
-        The data cannot be used.
+        The data, or the earlier report, cannot be used.
     RunError
         A notebook failed, or the target cannot be written.
     """
@@ -133,12 +141,14 @@ def make_report(
     reported = choose_quarter(dataset, quarter, preview=preview)
     for values in told.values():
         values |= {"data": dataset.name, "quarter": str(reported)}
+    reports = project_folder() / "reports"
+    target = target or reports / dataset.name / str(reported)
     run = _Run(
         Path(data), dataset, str(reported), lang, overview, chapters, executed, told, started + timeout_seconds,
         progress, notebooks_folder,
+        choose_previous(previous, target, reports, dataset=dataset.name, quarter=reported),
     )  # fmt: skip
     run.seconds["data"] = time.monotonic() - started
-    target = target or project_folder() / "reports" / dataset.name / str(reported)
     try:
         with staging(target) as building:
             _put_together(run, building, _run_notebooks(run, building))
@@ -158,6 +168,7 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
         SNAPSHOT_VARIABLE: str(run.dataset.snapshot.absolute()),
         SOURCE_VARIABLE: str(run.source.absolute()),
         FINDINGS_VARIABLE: str(findings.absolute()),
+        PREVIOUS_VARIABLE: str(run.previous.folder.absolute()) if run.previous else "",
         **_ONE_THREAD,
     }
     if run.notebooks_folder is not None:
@@ -230,8 +241,12 @@ def _put_together(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[F
 
 def _write_spreadsheet(run: _Run, building: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:
     book = _book(run)
+    findings = [finding for found in by_chapter.values() for finding in found]
+    actions = book.actions(findings)
+    actions.table.to_parquet(building / "actions.parquet", index=False)
+    sheet = replace(actions, table=readable(book.with_names(actions), run.lang, rows=_ACTIONS_ON_SHEET))
     write_workbook(
-        [finding for found in by_chapter.values() for finding in found],
+        [sheet, *findings],
         building / "report.xlsx",
         lang=run.lang,
         title=f"{run.dataset.name} {labels.label('ui.report_title', run.lang)}",
@@ -263,7 +278,8 @@ def _page(run: _Run, findings: list[Finding]) -> Page:
 
 def _book(run: _Run) -> Workbook:
     quarter = choose_quarter(run.dataset, run.quarter_text, preview=True)
-    return Workbook(OVERVIEW.name, run.dataset, quarter, run.lang, Path())
+    before = run.previous.folder if run.previous else None
+    return Workbook(OVERVIEW.name, run.dataset, quarter, run.lang, Path(), previous_folder=before)
 
 
 def _write_metrics(run: _Run, path: Path, by_chapter: Mapping[str, Sequence[Finding]]) -> None:
@@ -307,6 +323,7 @@ def _write_manifest(run: _Run, building: Path, parameters: Mapping[str, Any]) ->
         "chapters": [chapter.name for chapter in run.chapters],
         "parameters": dict(parameters),
         "content_hash": run.dataset.content_hash,
+        "previous": run.previous and run.previous.as_input(),
         "tables": run.dataset.account["tables"],
         "engine": "duckdb",
         "python": platform.python_version(),

@@ -21,6 +21,8 @@ DEFAULT_SHARES = (0.80, 0.95)
 FEWEST_MONTHS, MOST_MONTHS = 3, 6
 #: A running share counts as reached when it is short by no more than this part of all sales.
 SHARE_TOLERANCE = 1e-9
+#: How far back a customer's usual differences between months are looked for.
+_DEVIATION_MONTHS = 12
 _LETTERS = "ABCDEFGH"
 
 
@@ -63,8 +65,10 @@ def grade_customers(
     -------
     Finding
         ``grade_customers``: table with ``customer_id``, ``grade``, ``average_monthly_amount``,
-        ``share_of_sales``, ``running_share`` (of sales), ``running_share_of_customers`` (of those with
-        sales), ``is_active``, ``rank``; largest average first, then by customer. Customers without net sales
+        ``monthly_deviation`` (currency, standard deviation from month to month in the year up to
+        ``last_month``; missing where the log has one month), ``share_of_sales``,
+        ``running_share`` (of sales), ``running_share_of_customers`` (of those with sales), ``is_active``,
+        ``rank``; largest average first, then by customer. Customers without net sales
         in the window have the last grade and ``is_active`` False. Facts: ``n_customers``, ``n_active``,
         ``n_inactive``, ``total_amount``, ``average_monthly_total``, and by grade (``a``, ``b``, …), of
         customers with sales: ``n_customers_a``, ``share_of_customers_a``, ``share_of_sales_a``,
@@ -117,11 +121,13 @@ def grade_customers(
     grade_index = np.where(is_active, (~reached).sum(axis=1), len(chosen))
     letters = np.array(list(_LETTERS[: len(chosen) + 1]), dtype=object)
     rank = np.arange(1, len(amounts) + 1)
+    deviation, n_months = _monthly_deviation(sales["customer_id"], month, sales["amount"], last, totals["customer_id"])
     table = pd.DataFrame(
         {
             "customer_id": totals["customer_id"],
             "grade": letters[grade_index],
             "average_monthly_amount": money.to_currency(amounts) / months,
+            "monthly_deviation": deviation,
             "share_of_sales": amounts / total,
             "running_share": running / total,
             "running_share_of_customers": np.where(is_active, rank / max(n_active, 1), np.nan),
@@ -150,6 +156,7 @@ def grade_customers(
             facts[f"standard_amount_{name}"] = Fact(standard, "currency")
     parameters: dict[str, Any] = {"months": months, "by": by, "standards": list(chosen)}
     parameters |= {"first_month": str(first), "last_month": str(last), "grades": "".join(letters)}
+    parameters["deviation_months"] = n_months
     return Finding("grade_customers", table, facts, parameters, _notes(amounts, first < month.min()))
 
 
@@ -174,6 +181,28 @@ class _Money(NamedTuple):
 
     def to_currency(self, units: int | np.ndarray) -> Any:
         return units / 10.0**self.decimals
+
+
+def _monthly_deviation(
+    customer_id: pd.Series, month: pd.PeriodIndex, amount: pd.Series, last: pd.Period, customers: pd.Series
+) -> tuple[np.ndarray, int]:
+    """Return each customer's standard deviation from month to month in the last year, and its number of months.
+
+    By differences of successive months, so that a slow rise or fall is no deviation (von Neumann, J. and others
+    (1941), *Annals of Mathematical Statistics* 12, 153-162).
+    """
+    n_months = int(min(_DEVIATION_MONTHS, (last - month.min()).n + 1))
+    if n_months < 2:
+        return np.full(len(customers), np.nan), n_months
+    ago = last.ordinal - month.astype("int64")
+    used = (ago >= 0) & (ago < n_months)
+    place = pd.Index(customers).get_indexer(pd.Index(customer_id[used]))
+    # Summed as whole numbers: the order of the lines leaves no trace.
+    money = _Money.fitting(amount[used])
+    units = np.zeros((len(customers), n_months), dtype="int64")
+    np.add.at(units, (place, ago[used]), money.to_units(amount[used]))
+    steps = np.diff(money.to_currency(units), axis=1)
+    return np.sqrt((steps**2).sum(axis=1) / (2 * (n_months - 1))).round(4), n_months
 
 
 def _check_standards(months: int, by: str, standards: Sequence[float] | None) -> tuple[float, ...]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from scipy import stats
 
 from kehu_analysis.errors import UsageError
 from kehu_analysis.finding import Fact, Finding
+from kehu_analysis.shrinkage import moderate_variances, shrink
 
 __all__ = ["fallen_customers", "grade_moves"]
 
 INACTIVE = "inactive"
 NEW = "new"
+#: Coverage of the interval of a change without chance.
+_INTERVAL = 0.9
+#: A few months do not show that a customer's sales are steadier than 3 % a month.
+_STEADIEST = 0.03
 
 
 def grade_moves(current: Finding, previous: Finding) -> Finding:
@@ -72,6 +79,14 @@ def grade_moves(current: Finding, previous: Finding) -> Finding:
 def fallen_customers(current: Finding, previous: Finding) -> Finding:
     """Answer: which customers fell a grade or stopped buying, the largest loss of sales first?
 
+    Who heads such a list is there partly by chance: an order that fell into the earlier window, a pause in this
+    one. Beside the change stands the *shrunken* change, what of it is expected to last. The change of each customer
+    who had sales before, as a share of its mean of both windows, is drawn towards that of all of them by
+    :func:`~kehu_analysis.shrinkage.shrink`; the variance of its error is ``2 s² / k`` for windows of ``k`` months,
+    with ``s²`` the customer's own variance from month to month in the year up to each window, as a share likewise and
+    moderated by that of all (:func:`~kehu_analysis.shrinkage.moderate_variances`). Season and trend, which all
+    customers share, stay in.
+
     Parameters
     ----------
     current, previous
@@ -82,8 +97,11 @@ def fallen_customers(current: Finding, previous: Finding) -> Finding:
     Finding
         ``fallen_customers``: one row per customer who had sales before and has a lower grade or no sales now:
         ``customer_id``, ``from_grade``, ``to_grade`` (or ``inactive``), ``previous_average_monthly_amount``,
-        ``average_monthly_amount``, ``change_in_monthly_amount`` (currency); largest loss first, then by
-        customer. Facts: ``n_fallen``, ``previous_monthly_amount``, ``monthly_amount``.
+        ``average_monthly_amount``, ``change_in_monthly_amount``, ``shrunken_change_in_monthly_amount`` with
+        ``shrunken_change_low`` and ``shrunken_change_high`` (currency; 90 % interval, the prior taken as known);
+        largest loss first, then by customer. Facts: ``n_fallen``, ``previous_monthly_amount``, ``monthly_amount``,
+        ``change_in_monthly_amount`` and ``shrunken_change_in_monthly_amount`` of all of them together,
+        ``common_change`` (share; of all customers with sales before, towards which changes are drawn).
 
     Raises
     ------
@@ -103,6 +121,7 @@ def fallen_customers(current: Finding, previous: Finding) -> Finding:
     moves, grades = _moves(current, previous)
     place = {grade: position for position, grade in enumerate(grades)}
     before, now = moves["standing_before"].map(place), moves["standing"].map(place | {INACTIVE: len(grades)})
+    changes, common = _shrunken_changes(moves[before.notna()], current)
     fallen = moves[(now > before).to_numpy()]
     table = pd.DataFrame(
         {
@@ -113,13 +132,38 @@ def fallen_customers(current: Finding, previous: Finding) -> Finding:
             "average_monthly_amount": fallen["amount"],
             "change_in_monthly_amount": (fallen["amount"] - fallen["amount_before"]).round(4),
         }
-    ).sort_values(["change_in_monthly_amount", "customer_id"], ignore_index=True)
+    ).join(changes.round(4))
+    table = table.sort_values(["change_in_monthly_amount", "customer_id"], ignore_index=True)
+    summed = ("change_in_monthly_amount", "shrunken_change_in_monthly_amount")
     facts = {
         "n_fallen": Fact(len(table), "customers"),
         "previous_monthly_amount": Fact(float(fallen["amount_before"].sum()), "currency"),
         "monthly_amount": Fact(float(fallen["amount"].sum()), "currency"),
+        **{name: Fact(float(table[name].sum()), "currency") for name in summed},
+        "common_change": Fact(common, "share"),
+        "interval": Fact(_INTERVAL, "share"),
     }
-    return Finding("fallen_customers", table, facts, _parameters(current, previous), _NOTES)
+    return Finding("fallen_customers", table, facts, _parameters(current, previous), _NOTES_OF_CHANGES)
+
+
+def _shrunken_changes(moves: pd.DataFrame, current: Finding) -> tuple[pd.DataFrame, float]:
+    """Return each customer's change without chance, with its interval, and the common change as a share."""
+    months = int(current.parameters["months"])
+    # Successive differences overlap: n - 1 of them are worth about two thirds as many.
+    degrees_of_freedom = 2 / 3 * (int(current.parameters["deviation_months"]) - 1)
+    before, now = moves["amount_before"].to_numpy(dtype=float), moves["amount"].to_numpy(dtype=float)
+    size = (np.abs(before) + np.abs(now)) / 2
+    variance = np.nanmean(moves[["deviation_before", "deviation"]].to_numpy(dtype=float) ** 2, axis=1)
+    relative = np.maximum(variance / size**2, _STEADIEST**2)
+    moderated = moderate_variances(relative, np.full(len(relative), degrees_of_freedom)).values
+    shrunken = shrink((now - before) / size, 2 * moderated / months)
+    reach = stats.norm.ppf((1 + _INTERVAL) / 2) * shrunken.deviations
+    columns = {
+        "shrunken_change_in_monthly_amount": shrunken.values * size,
+        "shrunken_change_low": (shrunken.values - reach) * size,
+        "shrunken_change_high": (shrunken.values + reach) * size,
+    }
+    return pd.DataFrame(columns, index=moves.index), shrunken.prior_mean
 
 
 def _moves(current: Finding, previous: Finding) -> tuple[pd.DataFrame, list[str]]:
@@ -141,6 +185,7 @@ def _moves(current: Finding, previous: Finding) -> tuple[pd.DataFrame, list[str]
 
 
 _NOTES = ("moves_partly_chance", "sales_not_margin")
+_NOTES_OF_CHANGES = ("moves_partly_chance", "shrunken_change", "sales_not_margin")
 
 
 def _standing(grading: Finding) -> pd.DataFrame:
@@ -150,6 +195,7 @@ def _standing(grading: Finding) -> pd.DataFrame:
             "customer_id": table["customer_id"],
             "standing": table["grade"].where(table["is_active"], INACTIVE),
             "amount": table["average_monthly_amount"],
+            "deviation": table["monthly_deviation"],
         }
     )
 

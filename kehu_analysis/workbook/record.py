@@ -71,6 +71,7 @@ def _load(folder: Path, name: str) -> Finding:
         notes=tuple(content["notes"]),
         currency=content["currency"],
         not_run=None if content["not_run"] is None else (content["not_run"][0], _read(content["not_run"][1])),
+        chapter=folder.name,
     )
 
 

@@ -15,7 +15,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from kehu_analysis import labels
+from kehu_analysis.actions import decisions, list_actions, readable
 from kehu_analysis.data import Dataset, open_dataset
+from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.data.doubts import doubtful_periods
 from kehu_analysis.errors import InsufficientDataError, ModelError
 from kehu_analysis.finding import Finding
@@ -26,6 +28,7 @@ from kehu_analysis.workbook import record as findings_on_disk
 from kehu_analysis.workbook.chapters import ChapterRecord
 from kehu_analysis.workbook.lacking import happened_by, lacking, reason_of_all
 from kehu_analysis.workbook.own_chapters import chapters_in, notebooks_folder, record_named
+from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE, PreviousReport, find_previous
 from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.sentences import sentences
 
@@ -36,6 +39,10 @@ FINDINGS_VARIABLE = "KEHU_FINDINGS"
 SOURCE_VARIABLE = "KEHU_SOURCE"
 #: A chapter that another one waits for in JupyterLab.
 _LONGEST_SECONDS = 600
+#: Customers of the list of actions that a page shows; the workbook has all.
+_CUSTOMERS_SHOWN = 10
+#: Columns of that list that only a spreadsheet has room for.
+_NOT_ON_PAGE = ("chapter", "action_id")
 
 
 @dataclass
@@ -56,6 +63,8 @@ class Workbook:
         Where the chapters' findings are kept, each in a folder of its own.
     source
         Where the data came from, file or folder; None where that is not known.
+    previous_folder
+        Where the report of the quarter before would be; None where there is none to look at.
     """
 
     chapter: str
@@ -64,6 +73,7 @@ class Workbook:
     lang: str
     folder: Path
     source: Path | None = None
+    previous_folder: Path | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
 
     @property
@@ -110,6 +120,33 @@ class Workbook:
         else:
             return None
         return found if {"customer_id", "left_on"} <= set(found.columns) else None
+
+    def previous(self) -> PreviousReport | None:
+        """Return the report of the quarter before: facts, tables, models and actions; None where there is none.
+
+        Within a report it is the one that the report was given or found; in JupyterLab that in
+        ``reports/‹dataset›/‹quarter before›``. It never tells of this quarter or a later one.
+
+        Raises
+        ------
+        DataError
+            It is there and cannot be read.
+        """
+        if self.previous_folder is None:
+            return None
+        return find_previous([self.previous_folder], dataset=self.dataset.name, quarter=self.quarter)
+
+    def actions(self, findings: Sequence[Finding] = ()) -> Finding:
+        """List what is to be done next quarter, from these findings or the chapter's own."""
+        before = self.previous()
+        listed = list_actions(
+            findings or list(self.findings.values()),
+            dataset=self.dataset.name,
+            quarter=str(self.quarter),
+            as_of=self.as_of,
+            previous=None if before is None else before.actions,
+        )
+        return listed.in_currency(self.dataset.currency)
 
     def coming_quarters(self, n_quarters: int) -> list[int]:
         """Return the lengths in days of the quarters after the last day counted; of an unfinished one, the rest."""
@@ -216,7 +253,8 @@ class Workbook:
                 finding = analysis(*args, **settings)
             except (InsufficientDataError, ModelError) as error:
                 finding = _not_run(name, error.code, error.details)
-        return self._with_names(finding).in_currency(self.dataset.currency)
+        named = replace(self.with_names(finding), chapter=self.chapter)
+        return named.in_currency(self.dataset.currency)
 
     def show(
         self,
@@ -248,10 +286,23 @@ class Workbook:
         display.say(("" if self.lang == "zh" else " ").join(said) or labels.label("ui.no_answer", self.lang))
 
     def advise(self, findings: Sequence[Finding] = ()) -> None:
-        """List what to do next quarter, the largest sales a quarter at stake first."""
-        actions = sentences("action", findings or list(self.findings.values()), self.lang)
-        listed = [f"{rank}. {action}" for rank, action in enumerate(actions, start=1)]
-        display.say("\n".join(listed) or labels.label("ui.no_action", self.lang))
+        """Show what to do next quarter: what the company has to decide, then the first customers of the list."""
+        actions = self.with_names(self.actions(findings))
+        if actions.table.empty:
+            display.say(labels.label("ui.no_action", self.lang))
+            return
+        listed = [f"{rank}. {decision}" for rank, decision in enumerate(decisions(actions, self.lang), start=1)]
+        display.say("\n".join([actions.reading(self.lang), "", *listed]).rstrip())
+        customers = replace(actions, table=actions.table[actions.table["customer_id"] != ""])
+        if len(customers.table):
+            n, total = (
+                labels.format_value(number, "count", self.lang)
+                for number in (min(_CUSTOMERS_SHOWN, len(customers.table)), len(customers.table))
+            )
+            display.say(labels.render("ui.customers_to_contact", self.lang, n=n, total=total))
+            shown = readable(customers, self.lang, rows=_CUSTOMERS_SHOWN)
+            self.tabulate(shown.drop(columns=list(_NOT_ON_PAGE)), currency=self.dataset.currency)
+        display.say("\n".join(f"- {note}" for note in actions.note_texts(self.lang)))
 
     def provenance(self) -> None:
         """Say what the chapter was made from: data, period, rows, version."""
@@ -266,8 +317,8 @@ class Workbook:
         if finding.not_run is None:
             display.draw(finding, plot, lang=self.lang)
 
-    def _with_names(self, finding: Finding) -> Finding:
-        # A roster that people work with shows the name beside the number.
+    def with_names(self, finding: Finding) -> Finding:
+        """Return a finding with names beside the numbers of customers, where names are known."""
         names = self.dataset.customer_names()
         if names.empty or "customer_id" not in finding.table or "name" in finding.table:
             return finding
@@ -306,7 +357,10 @@ def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "",
     findings_on_disk.begin(folder / chapter)
     apply_theme()
     source = Path(os.environ.get(SOURCE_VARIABLE) or data)
-    return Workbook(chapter, dataset, chosen, lang, folder, source)
+    before = os.environ.get(PREVIOUS_VARIABLE)
+    if before is None:
+        before = str(project_folder() / "reports" / dataset.name / str(chosen.previous()))
+    return Workbook(chapter, dataset, chosen, lang, folder, source, Path(before) if before else None)
 
 
 def describe_source(book: Workbook) -> dict[str, str]:

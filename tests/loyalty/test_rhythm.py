@@ -1,21 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.special import polygamma
 
-from kehu_analysis.loyalty.rhythm import fit_rhythms, trigamma_inverse
+from kehu_analysis.loyalty.rhythm import fit_rhythms
 
 
 def fit(intervals):
     logs = np.log(np.asarray(intervals, dtype=float))
     n = np.full(len(logs), float(logs.shape[1]))
     return fit_rhythms(n, logs.sum(axis=1), (logs**2).sum(axis=1))
-
-
-@given(st.floats(1e-9, 1e9))
-def test_trigamma_inverse(value):
-    assert float(polygamma(1, trigamma_inverse(value))) == pytest.approx(value, rel=1e-6)
 
 
 def test_the_prior_of_a_simulated_world_is_found_again():

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
+from kehu_analysis.actions import ACTION_COLUMNS
 from kehu_analysis.cli import main
 from kehu_analysis.data import default_cache
 from kehu_analysis.errors import RunError, UsageError
@@ -89,7 +90,7 @@ def reports(tmp_path_factory):
 def test_report_is_whole(reports):
     made = reports[0]
     assert sorted(path.name for path in made.iterdir()) == [
-        "index.html", "manifest.json", "metrics.json", "notebooks", "report.xlsx", "tables",
+        "actions.parquet", "index.html", "manifest.json", "metrics.json", "notebooks", "report.xlsx", "tables",
     ]  # fmt: skip
     metrics = json.loads((made / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["quarter"] == "2025Q4"
@@ -100,11 +101,34 @@ def test_report_is_whole(reports):
     manifest = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["seconds"]["total"] > 0
     assert set(manifest["notebooks"]) == {*metrics["facts"], "overview"}
+    assert manifest["previous"] is None
+
+
+def test_the_list_of_actions_is_whole_and_told_in_words(reports):
+    actions = pd.read_parquet(reports[0] / "actions.parquet")
+    assert tuple(actions.columns) == (*ACTION_COLUMNS, "listed_before")
+    assert len(actions) > 10
+    assert {"segmentation", "loyalty", "lifetime_value"} == set(actions["chapter"])
+    assert not actions[actions["customer_id"] != ""].duplicated(["customer_id", "kind"]).any()
+    page = (reports[0] / "index.html").read_text(encoding="utf-8")
+    assert "下个季度共" in page
+    assert ".ipynb" not in re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+    with zipfile.ZipFile(reports[0] / "report.xlsx") as book:
+        names = re.findall(r'<sheet name="(.*?)"', book.read("xl/workbook.xml").decode())
+        sheet = book.read(f"xl/worksheets/sheet{names.index('行动名单') + 1}.xml").decode()
+    # Below the heading stands a row an action, and what a customer is called stays text.
+    assert sheet.count("业务员") == int((actions["owner"] == "salesperson").sum())
+    assert "<is><t>=1+1" in sheet
 
 
 def test_same_inputs_same_bytes(reports):
     one, two = reports
-    for path in [one / "metrics.json", one / "report.xlsx", *sorted((one / "tables").iterdir())]:
+    for path in [
+        one / "metrics.json",
+        one / "report.xlsx",
+        one / "actions.parquet",
+        *sorted((one / "tables").iterdir()),
+    ]:
         assert path.read_bytes() == (two / path.relative_to(one)).read_bytes(), path.name
 
 
@@ -236,6 +260,81 @@ def test_wrong_use_is_refused_at_once(tiny, arguments, code, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not tiny.out.exists()
+
+
+def report_before(folder: Path, dataset="data", quarter="2025Q3"):
+    """Write of an earlier report what a new one may take from it; its list has one action."""
+    folder.mkdir(parents=True)
+    metrics = {"dataset": dataset, "quarter": quarter, "as_of": "2025-09-30", "preview": False, "facts": {}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    row = {"customer_id": "a", "kind": "call", "reason_1": "newly_overdue"}
+    pd.DataFrame([row]).to_parquet(folder / "actions.parquet")
+    return folder
+
+
+#: A chapter whose finding asks for two calls, and keeps what it knows of the report before.
+ASKING = """import numpy as np
+import pandas as pd
+from datetime import date
+from kehu_analysis.loyalty import overdue_customers
+from kehu_analysis.workbook import open_workbook
+book = open_workbook("loyalty", data, quarter, lang)
+logs = np.log([[6, 7, 8], [6, 7, 8]])
+rhythm = pd.DataFrame({"customer_id": ["a", "b"], "n_intervals": 3, "mean_amount": 50.0})
+rhythm = rhythm.assign(last_purchase=date(2025, 12, 11), sum_log_interval_days=logs.sum(axis=1))
+rhythm["sum_squared_log_interval_days"] = (logs**2).sum(axis=1)
+book.run(overdue_customers, rhythm, as_of=book.as_of)
+before = book.previous()
+print("before:", before and before.quarter)"""
+
+
+def test_the_report_before_is_an_input(tiny, monkeypatch):
+    monkeypatch.delenv("KEHU_PREVIOUS")
+    before = report_before(tiny.out.parent / "2025Q3")  # beside the new one: found by itself
+    folder = tiny(ASKING)
+    made = {}
+    for given in ((), ("--previous", before)):
+        done = run_tiny(tiny, folder, *given)
+        assert done.returncode == 0, done.stderr
+        manifest = json.loads((tiny.out / "manifest.json").read_text())
+        made[given] = manifest["previous"], (tiny.out / "actions.parquet").read_bytes()
+    assert made[()] == made[("--previous", before)]
+    assert made[()][0]["quarter"] == "2025Q3"
+    assert len(made[()][0]["content_hash"]) == 64
+    actions = pd.read_parquet(tiny.out / "actions.parquet").set_index("customer_id")
+    assert actions["listed_before"].to_dict() == {"a": True, "b": False}
+    notebook = (tiny.out / "notebooks" / "30_loyalty.ipynb").read_text()
+    assert "before: 2025Q3" in notebook
+    assert str(before) not in notebook + (tiny.out / "manifest.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("made", "code", "said"),
+    [
+        ({"quarter": "2025Q4"}, 2, "not before 2025Q4"),
+        ({"quarter": "2026Q1"}, 2, "not before 2025Q4"),
+        ({"dataset": "other"}, 2, "dataset other"),
+        (None, 2, "is no report"),
+        ("damaged", 1, "cannot be read"),
+    ],
+)
+def test_a_report_that_cannot_be_the_one_before_is_refused(tiny, made, code, said):
+    before = tiny.out.parent / "before"
+    if made is not None:
+        report_before(before, **(made if isinstance(made, dict) else {}))
+    if made == "damaged":
+        (before / "actions.parquet").write_text("no parquet")
+    done = run_tiny(tiny, tiny(), "--previous", before)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not tiny.out.exists()
+
+
+def test_another_report_that_lies_beside_is_passed_over(tiny):
+    report_before(tiny.out.parent / "2025Q3", dataset="other")
+    assert run_tiny(tiny, tiny()).returncode == 0
+    assert json.loads((tiny.out / "manifest.json").read_text())["previous"] is None
 
 
 def test_unfinished_quarter_needs_preview(tmp_path, tiny):

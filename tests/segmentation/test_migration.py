@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -99,3 +100,55 @@ def test_who_fell_or_stopped_is_named_largest_decrease_first():
     assert finding.facts["previous_monthly_amount"].value == pytest.approx(110 / 3, abs=0.01)
     with pytest.raises(UsageError):
         fallen_customers(before, now)
+
+
+def chancy_sales(seed, n_customers=400):
+    """Two years of Poisson orders whose rates change before the last window, and what each customer then buys."""
+    rng = np.random.default_rng(seed)
+    rate, size = rng.gamma(3.0, 1.0, n_customers) + 0.5, rng.gamma(2.0, 50.0, n_customers)
+    rate_now = rate * np.exp(rng.normal(0.0, 0.3, n_customers))
+    month = pd.period_range("2024-10", periods=24, freq="M")
+    lasting = (rate_now - rate) * size
+    orders = rng.poisson(np.where(np.arange(24) < 21, rate[:, None], rate_now[:, None]))
+    frame = pd.DataFrame(
+        {
+            "customer_id": np.repeat([f"{i:03d}" for i in range(n_customers)], 24),
+            "month": pd.PeriodIndex(np.tile(month, n_customers), freq="M"),
+            "amount": (orders * size[:, None]).ravel(),
+        }
+    )
+    return frame, pd.Series(lasting, index=[f"{i:03d}" for i in range(n_customers)])
+
+
+def test_what_is_told_to_last_of_the_largest_falls_does_last():
+    raw, shrunken, true = 0.0, 0.0, 0.0
+    for seed in range(30):
+        log, lasting = chancy_sales(seed)
+        before, now = (grade_customers(log, last_month=pd.Period(month, "M")) for month in ("2026-06", "2026-09"))
+        worst = fallen_customers(now, before).table.head(15)
+        raw += worst["change_in_monthly_amount"].sum()
+        shrunken += worst["shrunken_change_in_monthly_amount"].sum()
+        true += lasting[worst["customer_id"]].sum()
+    # The raw falls are far more than what is left of them; rates that fall by shares are not quite normal.
+    assert raw / true > 1.5
+    assert shrunken / true == pytest.approx(1.0, abs=0.2)
+
+
+def test_the_shrunken_change_lies_within_its_interval_and_comes_again():
+    log, _ = chancy_sales(1)
+    before, now = (grade_customers(log, last_month=pd.Period(month, "M")) for month in ("2026-06", "2026-09"))
+    finding = fallen_customers(now, before)
+    table = finding.table
+    assert (table["shrunken_change_low"] < table["shrunken_change_in_monthly_amount"]).all()
+    assert (table["shrunken_change_in_monthly_amount"] < table["shrunken_change_high"]).all()
+    shuffled = log.sample(frac=1, random_state=2)
+    before, now = (grade_customers(shuffled, last_month=pd.Period(month, "M")) for month in ("2026-06", "2026-09"))
+    pd.testing.assert_frame_equal(fallen_customers(now, before).table, table)
+
+
+def test_a_log_of_two_windows_is_enough():
+    log, _ = chancy_sales(1)
+    short = log[log["month"] >= pd.Period("2026-04", "M")]
+    before, now = (grade_customers(short, last_month=pd.Period(month, "M")) for month in ("2026-04", "2026-09"))
+    assert before.table["monthly_deviation"].isna().all()
+    assert fallen_customers(now, before).table.notna().all().all()

@@ -36,6 +36,7 @@ def test_round_trip(tmp_path, finding):
     assert (loaded.notes, loaded.currency, dict(loaded.parameters)) == (("sales_not_margin",), "CNY", {"months": 3})
     assert loaded.table["customer_id"].tolist() == ["001", "=1+1"]
     assert loaded.table["month"].tolist() == ["2026-08", "2026-09"]
+    assert loaded.chapter == tmp_path.name
 
 
 def test_json_is_strict(tmp_path, finding):

@@ -1,3 +1,4 @@
+import json
 from datetime import date
 
 import pandas as pd
@@ -5,6 +6,8 @@ import pytest
 
 from kehu_analysis import open_dataset
 from kehu_analysis.finding import Fact, Finding
+from kehu_analysis.workbook import session
+from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE
 from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.sentences import sentences
 from kehu_analysis.workbook.session import SOURCE_VARIABLE, Workbook, open_workbook
@@ -62,22 +65,87 @@ def test_the_truth_is_known_where_it_lies_beside_the_data(tmp_path, monkeypatch)
     assert len(open_workbook("lifetime_value", opened.dataset.snapshot).truth()) == 2
 
 
-def test_actions_are_ranked_by_sales_a_quarter_and_empty_ones_left_out():
-    def finding(name, **amounts):
-        entry = dict.fromkeys(FACTS[name], Fact(0, "customers"))
-        return Finding(name, pd.DataFrame(), entry | {fact: Fact(value, "currency") for fact, value in amounts.items()})
-
-    moves = finding("grade_moves", amount_stopped=50.0, amount_down=70.0)
-    moves = Finding("grade_moves", moves.table, {**moves.facts, "n_stopped": Fact(4, "customers")})
-    overdue = finding("overdue_customers", amount_newly_overdue=120.0)
-    overdue = Finding("overdue_customers", overdue.table, {**overdue.facts, "n_overdue": Fact(2, "customers")})
-    said = sentences("action", [overdue, moves, finding("data_quality")], "en")
-    # 50 a month are 150 a quarter, more than orders of 120; nobody fell, and there are no lines to check.
-    assert [sentence.split()[0] for sentence in said] == ["Ask", "Call"]
+def overdue(as_of, status="newly_overdue"):
+    row = {"customer_id": "a", "status": status, "silence_days": 9, "usual_interval_days": 2.0, "amount_at_stake": 5.0}
+    return Finding("overdue_customers", pd.DataFrame([row]), {}, chapter="loyalty")
 
 
-FACTS = {
-    "grade_moves": ("n_stopped", "n_down"),
-    "overdue_customers": ("n_overdue", "n_newly_overdue", "n_long_overdue", "recent_days"),
-    "data_quality": ("n_duplicate_lines", "n_zero_amount"),
-}
+def shown_by(call, monkeypatch):
+    """Return the plain texts that a call shows, and the tables."""
+    shown = []
+    monkeypatch.setattr(session, "display", lambda bundle, **_: shown.append(bundle))
+    call()
+    return [bundle.get("text/html") or bundle["text/plain"] for bundle in shown]
+
+
+def test_what_to_do_is_shown_as_rows(book, monkeypatch):
+    opened = book("2026-04-02")
+    doubts = Finding("log_doubts", pd.DataFrame(), {"n_doubts": Fact(2, "count")}, chapter="data_quality")
+    said, lead, table, notes = shown_by(lambda: opened.advise([overdue(opened.as_of), doubts]), monkeypatch)
+    assert said.startswith(
+        "2 actions for the coming quarter: 1 customers, and 1 decisions of the company.\n\n1. Look into"
+    )
+    assert "first 1 of 1 rows" in lead
+    assert all(word in table for word in ("Call", "usually orders every 2 days", "Salesperson", "2026-04-09"))
+    assert "Listed before" not in table
+    assert "expected gain is empty" in notes
+
+
+def test_a_chapter_from_which_nothing_follows_says_so(book, monkeypatch):
+    opened = book("2026-04-02")
+    (said,) = shown_by(lambda: opened.advise([overdue(opened.as_of, "on_time")]), monkeypatch)
+    assert said == "Nothing to do follows from this chapter for the next quarter."
+
+
+def test_the_report_before_marks_what_stood_on_its_list(book, tmp_path, monkeypatch):
+    opened = book("2026-04-02")
+    assert opened.previous() is None
+    opened.previous_folder = tmp_path / "2025Q4"
+    assert opened.previous() is None  # nobody has made one
+    listed = opened.actions([overdue(opened.as_of)])
+    metrics = {
+        "dataset": opened.dataset.name,
+        "quarter": "2025Q4",
+        "as_of": "2025-12-31",
+        "preview": False,
+        "facts": {},
+    }
+    opened.previous_folder.mkdir()
+    (opened.previous_folder / "metrics.json").write_text(json.dumps(metrics))
+    listed.table.to_parquet(opened.previous_folder / "actions.parquet")
+    assert str(opened.previous().quarter) == "2025Q4"
+    assert opened.actions([overdue(opened.as_of)]).table["listed_before"].tolist() == [True]
+    assert opened.actions([overdue(opened.as_of, "long_overdue")]).table["listed_before"].tolist() == [False]
+    _, _, table, _ = shown_by(lambda: opened.advise([overdue(opened.as_of)]), monkeypatch)
+    assert "Listed before" in table
+
+
+def test_a_notebook_is_told_where_the_report_before_is(tmp_path, monkeypatch):
+    days = pd.date_range("2025-11-03", "2026-04-02")
+    log = pd.DataFrame({"customer_id": "a", "date": days.strftime("%Y-%m-%d"), "amount": 1.0})
+    log.to_csv(tmp_path / "transactions.csv", index=False)
+    monkeypatch.setenv("KEHU_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(PREVIOUS_VARIABLE, "")
+    assert open_workbook("loyalty", tmp_path).previous_folder is None
+    monkeypatch.setenv(PREVIOUS_VARIABLE, str(tmp_path / "given"))
+    assert open_workbook("loyalty", tmp_path).previous_folder == tmp_path / "given"
+    monkeypatch.delenv(PREVIOUS_VARIABLE)
+    looked_for = open_workbook("loyalty", tmp_path).previous_folder
+    assert looked_for.parts[-3:] == ("reports", tmp_path.name, "2025Q4")
+
+
+def test_the_answer_is_said_by_findings_that_were_run():
+    moves = {name: Fact(3, "customers") for name in ("n_up", "n_down", "n_stopped")}
+    run, not_run = (
+        Finding("grade_moves", pd.DataFrame(), moves),
+        Finding("rfm_profile", pd.DataFrame(), {}, not_run=("x", {})),
+    )
+    assert sentences("answer", [not_run, run], "en") == [
+        "Against the quarter before, 3 rose, 3 fell and 3 stopped buying."
+    ]
+
+
+@pytest.mark.parametrize("n_doubts", [0, 2])
+def test_what_needs_a_number_is_said_where_there_is_one(n_doubts):
+    doubts = Finding("log_doubts", pd.DataFrame(), {"n_doubts": Fact(n_doubts, "count")})
+    assert len(sentences("answer", [doubts], "en")) == bool(n_doubts)

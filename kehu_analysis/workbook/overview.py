@@ -38,7 +38,7 @@ def gather(book: Workbook) -> list[Finding]:
     this data and quarter are run now, with a progress bar.
     """
     if FINDINGS_VARIABLE not in os.environ:
-        missing = [name for name in CHAPTERS if not (book.folder / name / "order.json").is_file()]
+        missing = [name for name in CHAPTERS if not record.is_recorded(book.folder / name)]
         # On stdout: JupyterLab shows what comes on stderr like an error.
         for name in tqdm(missing, disable=not missing, file=sys.stdout):
             _run_here(book, name)
@@ -48,14 +48,20 @@ def gather(book: Workbook) -> list[Finding]:
 def _run_here(book: Workbook, chapter: str) -> None:
     # Only here: papermill takes seconds to import, and a kernel that runs inside a report never needs it.
     from kehu_analysis.workbook.execute import execute_chapter, kernel_environment, notebook_path
+    from kehu_analysis.workbook.kernels import kernels
 
     source = notebook_path(chapter)
     output = book.folder / f"{source.stem}.executed.ipynb"
     told = {"data": str(book.dataset.snapshot), "quarter": str(book.quarter), "lang": book.lang}
     # A path of this machine stands in no notebook.
     known = {} if book.source is None else {SOURCE_VARIABLE: str(book.source.absolute())}
-    with kernel_environment(known):
-        execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    with kernel_environment(known), kernels(preload=False) as settings:
+        try:
+            execute_chapter(source, output, told, deadline=deadline, kernel_settings=settings)
+        except BaseException:
+            record.begin(book.folder / chapter)  # half of a chapter would be taken for the whole next time
+            raise
 
 
 def key_figures(findings: Sequence[Finding], lang: str = "zh") -> pd.DataFrame:

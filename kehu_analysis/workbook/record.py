@@ -12,6 +12,8 @@ import pandas as pd
 
 from kehu_analysis.finding import Fact, Finding
 
+_ORDER = "order.json"
+
 
 def save_finding(finding: Finding, folder: Path) -> None:
     """Write a finding to ``<name>.json`` and ``<name>.parquet`` in a folder, each whole or not at all."""
@@ -37,9 +39,14 @@ def facts_as_json(finding: Finding) -> dict[str, dict[str, Any]]:
     return {name: {"value": _json_value(fact.value), "unit": fact.unit} for name, fact in finding.facts.items()}
 
 
+def is_recorded(folder: Path) -> bool:
+    """Tell whether a notebook has left findings in its folder."""
+    return (folder / _ORDER).is_file()
+
+
 def load_findings(folder: Path) -> list[Finding]:
     """Read the findings of one notebook, in the order in which it made them."""
-    order = folder / "order.json"
+    order = folder / _ORDER
     names = json.loads(order.read_text(encoding="utf-8")) if order.is_file() else []
     return [_load(folder, name) for name in names]
 
@@ -53,9 +60,9 @@ def begin(folder: Path) -> None:
 
 def note_order(folder: Path, names: list[str]) -> None:
     """Write in which order the notebook made its findings; a finding counts once it is listed here."""
-    partial = folder / ".order.json.partial"
+    partial = folder / f".{_ORDER}.partial"
     partial.write_text(json.dumps(names), encoding="utf-8")
-    partial.replace(folder / "order.json")
+    partial.replace(folder / _ORDER)
 
 
 def _load(folder: Path, name: str) -> Finding:

@@ -15,6 +15,9 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
+# Where nothing compiled is kept every process compiles every package anew, for longer than most of them work.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup report test test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-clv bench-malformed \
   clean help
 

@@ -25,7 +25,6 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from nbclient.exceptions import DeadKernelError
 
 from kehu_analysis.workbook.sockets import socket_folder
 
@@ -34,6 +33,8 @@ CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods() and sys.platf
 PROVISIONER = "kehu-forked"
 _PRELOADED = (
     "ipykernel.kernelapp",
+    "ipykernel.debugger",  # a kernel asks for it at its start
+    "IPython.extensions.storemagic",
     "kehu_analysis.workbook",
     "kehu_analysis.clv",
     "kehu_analysis.loyalty",
@@ -42,6 +43,8 @@ _PRELOADED = (
     "kehu_analysis.segmentation",
     "pyarrow.parquet",
 )
+#: Unless it is set the debugger says at its import that nobody could debug the standard library.
+_VALIDATION = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
 @contextmanager
@@ -64,11 +67,15 @@ def _preload() -> None:
     # Ctrl-C reaches every process of a terminal; only this one is to act on it, and it ends the others. The tracker
     # comes first, as its start lifts the block.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    before, validation = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,)), os.environ.get(_VALIDATION)
+    os.environ[_VALIDATION] = "1"
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.environ.pop(_VALIDATION, None)
+        if validation is not None:
+            os.environ[_VALIDATION] = validation
 
 
 @cache
@@ -111,7 +118,7 @@ class ForkedKernel(LocalProvisioner):
         try:
             forked = _Forked(arguments, environment, folder)
         except (OSError, EOFError) as error:  # the server is gone; it is started again when it is next asked
-            raise DeadKernelError("no kernel was forked") from error
+            raise RuntimeError("no kernel was forked") from error
         self.process, self.pid = forked, forked.pid  # type: ignore[assignment]
         return self.connection_info
 

@@ -5,7 +5,8 @@ import pandas as pd
 
 from kehu_analysis.clv import BetaGeoCNBDModel, ModifiedBetaGeoCNBDModel
 from kehu_analysis.clv.valuation.intervals import parameter_facts, predictive_draws, quantiles
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 # BG/NBD itself is recovered with the value of its customers, future and all.
 TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
@@ -14,8 +15,9 @@ HORIZON = 26.0
 N_DRAWS = 100
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:

@@ -12,7 +12,8 @@ from kehu_analysis.clv import BetaGeoModel, GammaGammaModel
 from kehu_analysis.clv.models.gamma_gamma import expected_spend_of
 from kehu_analysis.clv.models.purchases import History
 from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval, predictive_draws, quantiles
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,8 +29,9 @@ HORIZON = 26.0
 N_DRAWS = 200
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:

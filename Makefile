@@ -14,8 +14,13 @@ BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
+# Two processes, a module's tests in one of them; what costs most is told at the end.
+PYTEST := -n 2 --dist loadscope --durations=15 --durations-min=1
 
-.PHONY: setup report test test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-clv bench-malformed \
+# Where nothing compiled is kept every process compiles every package anew, for longer than most of them work.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: setup report test test-long recovery test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-clv bench-malformed \
   clean help
 
 help:  ## list the targets
@@ -37,8 +42,14 @@ $(READY): $(BIN)/uv requirements.lock pyproject.toml
 report: $(READY)  ## the quarterly report: make report [DATA=folder QUARTER=2026Q3 REPORT_LANG=zh|en]
 	$(BIN)/kehu report "$(DATA)" --lang $(REPORT_LANG) $(if $(QUARTER),--quarter $(QUARTER))
 
-test: $(READY)  ## all tests but those in a browser and on logs that are not shipped
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+test: $(READY)  ## all tests but the long ones, those in a browser and those on logs that are not shipped
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-long: $(READY)  ## the long tests, and with all their worlds, examples and cases those that make test takes few of
+	KEHU_TESTS_IN_FULL=1 $(BIN)/python -m pytest $(PYTEST) -m "long or scaled"
+
+recovery: $(READY)  ## every world of the recovery tests, an hour or two; writes its result into benchmarks/README.md
+	$(BIN)/python -m tests.recovery --write
 
 test-browser: $(READY)  ## JupyterLab and the report in a headless Chromium
 	$(BIN)/python -m pytest -m browser tests/browser

@@ -21,12 +21,11 @@ from kehu_analysis.finding import Finding
 from kehu_analysis.palette import Colour
 from kehu_analysis.plots.tables import NUMBER_UNITS, cell_text, display_unit
 
-#: Rows of a table on one sheet; Excel holds 1,048,576, some of which our headings take.
-MAX_ROWS = 1_048_000
+#: Rows of a table on one sheet: what a person reads, filters and passes on; the whole table is in ``tables``.
+MAX_ROWS = 5_000
 _MAX_TEXT = 32_767
 _MAX_SHEET_NAME = 31
 _SAMPLE_ROWS = 200
-_BLOCK_ROWS = 10_000
 _DAY_ZERO = date(1899, 12, 30).toordinal()
 _FIRST_DAY = 61  # Excel believes in a 29 February 1900, so dates before 1 March are written as text
 _CREATED = datetime(2000, 1, 1)  # a true time would make every file a different one
@@ -95,7 +94,8 @@ def write_workbook(
     Notes
     -----
     Text stays text: nothing that a customer file holds becomes a formula, a link or a number. Equal inputs give
-    equal bytes. A table longer than :data:`MAX_ROWS` is cut, and its sheet says where the whole is.
+    equal bytes. Of a table longer than :data:`MAX_ROWS` the first rows are written, and its sheet says where the
+    whole is.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def write_workbook(
     True
     """
     options = {
-        "constant_memory": True,  # a million rows must not live in memory
+        "constant_memory": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
@@ -168,6 +168,9 @@ class _Writer:
     def _ui(self, code: str, **values: object) -> str:
         return labels.render(f"ui.{code}", self.lang, **values)
 
+    def _count(self, number: int) -> str:
+        return labels.format_value(number, "count", self.lang)
+
     def _text(self, sheet: Any, row: int, column: int, text: str, style: str) -> None:
         sheet.write_string(row, column, text[:_MAX_TEXT], self.styles[style])
 
@@ -184,7 +187,7 @@ class _Writer:
         self._text(sheet, 0, 0, title, "title")
         rows = [
             (self._ui("workbook_period"), period),
-            (self._ui("workbook_scope"), self._ui("workbook_scope_text")),
+            (self._ui("workbook_scope"), self._ui("workbook_scope_text", n=self._count(MAX_ROWS))),
             (self._ui("workbook_notes"), self._ui("workbook_note_sales")),
             ("", self._ui("workbook_note_empty")),
             ("", ""),
@@ -242,7 +245,7 @@ class _Writer:
         lines += finding.note_texts(self.lang)
         total = len(finding.table)
         if total > MAX_ROWS:
-            n, all_rows = (labels.format_value(number, "count", self.lang) for number in (MAX_ROWS, total))
+            n, all_rows = self._count(MAX_ROWS), self._count(total)
             lines.append(self._ui("workbook_cut", n=n, total=all_rows, name=finding.name))
         return lines
 
@@ -255,7 +258,7 @@ class _Writer:
         return self._ui("units", units=self._ui("units_separator").join(said)) if said else ""
 
     def _widths(self, finding: Finding, units: Sequence[str]) -> list[float]:
-        # Automatic widths would need the whole table in memory; the first rows tell enough.
+        # The first rows tell enough.
         sample = finding.table.head(_SAMPLE_ROWS)
         widths = []
         for i, unit in enumerate(units):
@@ -273,19 +276,14 @@ class _Writer:
             self._text(sheet, top, column, heading, "header")
         formats = [self.numbers[unit if unit in NUMBER_UNITS else "date"] for unit in units]
         shown = table.head(MAX_ROWS)
-        row = top
-        for start in range(0, len(shown), _BLOCK_ROWS):
-            block = shown.iloc[start : start + _BLOCK_ROWS]
-            columns = [self._values(block.iloc[:, i], unit) for i, unit in enumerate(units)]
-            for values in zip(*columns, strict=True):
-                row += 1
-                for column, value in enumerate(values):
-                    if isinstance(value, str):
-                        sheet.write_string(row, column, value, self.words)
-                    elif value is not None:
-                        sheet.write_number(row, column, value, formats[column])
-        last = top + min(len(table), MAX_ROWS)
-        sheet.autofilter(top, 0, last, table.shape[1] - 1)
+        columns = [self._values(shown.iloc[:, i], unit) for i, unit in enumerate(units)]
+        for row, values in enumerate(zip(*columns, strict=True), start=top + 1):
+            for column, value in enumerate(values):
+                if isinstance(value, str):
+                    sheet.write_string(row, column, value, self.words)
+                elif value is not None:
+                    sheet.write_number(row, column, value, formats[column])
+        sheet.autofilter(top, 0, top + len(shown), table.shape[1] - 1)
         sheet.freeze_panes(top + 1, 1)
         sheet.set_landscape()
         sheet.set_paper(9)

@@ -26,14 +26,14 @@ from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.errors import RunError, UsageError
 from kehu_analysis.finding import Finding
 from kehu_analysis.report.excel import write_workbook
-from kehu_analysis.report.folder import MADE_BY, MANIFEST, check_target, staging, target_of
+from kehu_analysis.report.folder import MADE_BY, MANIFEST, check_target, list_files, staging, target_of
 from kehu_analysis.report.html import Chapter, KeyFigure, NotRun, Page, render_page
 from kehu_analysis.report.progress import Progress
 from kehu_analysis.report.schedule import run_all, run_in_order
 from kehu_analysis.workbook import key_figures, record
 from kehu_analysis.workbook.chapters import OVERVIEW, ChapterRecord, chosen, with_prerequisites
 from kehu_analysis.workbook.execute import Execution, execute_chapter, kernel_environment
-from kehu_analysis.workbook.kernels import preload_kernels
+from kehu_analysis.workbook.kernels import kernels
 from kehu_analysis.workbook.own_chapters import NOTEBOOKS_VARIABLE, chapters_in
 from kehu_analysis.workbook.parameters import Parameters, share_out
 from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE, PreviousReport, choose_previous
@@ -184,20 +184,21 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
                     run.told[name],
                     deadline=run.deadline,
                     on_cell=run.progress.step,
-                    kernel_settings=kernels,
+                    kernel_settings=settings,
                 )
         finally:
             ensure_event_loop().close()  # nbclient made one for this thread and leaves it open
 
     started = time.monotonic()
     run.progress.begin(list(sources.values()))
-    with kernel_environment(environment), ThreadPoolExecutor(_AT_A_TIME) as pool:
-        kernels = preload_kernels()
+    with kernel_environment(environment), kernels() as settings, ThreadPoolExecutor(_AT_A_TIME) as pool:
         run_in_order(pool, run.executed, execute, at_a_time=_AT_A_TIME)
         # What was run for the sake of another chapter alone is not told.
         for chapter in set(run.executed) - set(run.chapters):
             shutil.rmtree(findings / chapter.name, ignore_errors=True)
-        by_chapter = {chapter.name: _findings_of(findings, chapter.name) for chapter in run.chapters}
+        by_chapter = {
+            chapter.name: _findings_of(findings, chapter.name, sources[chapter.name]) for chapter in run.chapters
+        }
         # The overview is made last, from what the others found; its kernel leaves one core to the spreadsheet.
         write = partial(_write_spreadsheet, run, building, by_chapter)
         run_all(pool, [partial(execute, OVERVIEW.name), write])
@@ -205,7 +206,9 @@ def _run_notebooks(run: _Run, building: Path) -> dict[str, list[Finding]]:
     return by_chapter
 
 
-def _findings_of(folder: Path, chapter: str) -> list[Finding]:
+def _findings_of(folder: Path, chapter: str, notebook: Path) -> list[Finding]:
+    if not record.is_recorded(folder / chapter):
+        raise RunError("chapter_is_empty", chapter=chapter, notebook=notebook.name)
     try:
         return record.load_findings(folder / chapter)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -331,6 +334,7 @@ def _write_manifest(run: _Run, building: Path, parameters: Mapping[str, Any]) ->
         "commit": _commit(),
         "seconds": {name: round(seconds, 3) for name, seconds in run.seconds.items()},
         "notebooks": notebooks,
+        "files": list_files(building),
     }
     _write_json(building / MANIFEST, manifest)
 

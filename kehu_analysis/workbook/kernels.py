@@ -1,4 +1,4 @@
-"""Kernels that start with their imports done.
+"""Kernels that start with their imports done, and are spoken to over sockets that are theirs alone.
 
 A kernel's imports take longer than most chapters' own work. Where the system can fork, one server process imports
 once and every kernel is a fork of it; elsewhere kernels start as usual.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import secrets
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
@@ -23,30 +27,51 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from kehu_analysis.workbook.chapters import CHAPTERS
+from kehu_analysis.workbook.sockets import socket_folder
 
 CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods() and sys.platform.startswith("linux")
 #: Name under which pyproject.toml registers the provisioner, and of its processes.
 PROVISIONER = "kehu-forked"
-_PRELOADED = ("ipykernel.kernelapp", "kehu_analysis.workbook", "pyarrow.parquet")
+_PRELOADED = (
+    "ipykernel.kernelapp",
+    "ipykernel.debugger",  # a kernel asks for it at its start
+    "IPython.extensions.storemagic",
+    "kehu_analysis.workbook",
+    "pyarrow.parquet",
+)
+#: Unless it is set the debugger says at its import that nobody could debug the standard library.
+_VALIDATION = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
-def preload_kernels() -> dict[str, Any]:
-    """Start importing, and return the settings with which nbclient forks its kernels from the result.
+@contextmanager
+def kernels(*, preload: bool = True) -> Iterator[dict[str, Any]]:
+    """Give the settings with which nbclient starts kernels: over sockets of their own, with their imports done.
 
-    The server stays for further reports of the same process and ends with it.
+    The process that imports stays for further reports and ends with this one; the sockets are gone afterwards.
+    ``preload=False`` forks from no such process, for one that runs few notebooks.
     """
-    if not CAN_FORK:
-        return {}
+    forks = preload and CAN_FORK
+    if forks:
+        _preload()
+    with socket_folder() as folder:
+        manager = ForkingKernelManager if forks else OwnSocketsKernelManager
+        yield {"kernel_manager_class": type(manager.__name__, (manager,), {"sockets": folder})}
+
+
+def _preload() -> None:
     context().set_forkserver_preload([*_PRELOADED, *(f"kehu_analysis.{chapter.room}" for chapter in CHAPTERS)])
     # Ctrl-C reaches every process of a terminal; only this one is to act on it, and it ends the others. The tracker
     # comes first, as its start lifts the block.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    before, validation = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,)), os.environ.get(_VALIDATION)
+    os.environ[_VALIDATION] = "1"
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return {"kernel_manager_class": ForkingKernelManager}
+        os.environ.pop(_VALIDATION, None)
+        if validation is not None:
+            os.environ[_VALIDATION] = validation
 
 
 @cache
@@ -55,7 +80,19 @@ def context() -> ForkServerContext:
     return multiprocessing.get_context("forkserver")
 
 
-class ForkingKernelManager(AsyncKernelManager):
+class OwnSocketsKernelManager(AsyncKernelManager):
+    """Speak to a kernel over sockets in a folder where there is one, and over TCP elsewhere."""
+
+    sockets: ClassVar[Path | None] = None
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        if self.sockets is not None:
+            # Ports are found free before they are taken: over TCP two kernels may find the same.
+            self.transport, self.ip = "ipc", str(self.sockets / secrets.token_hex(4))
+
+
+class ForkingKernelManager(OwnSocketsKernelManager):
     """Start any kernel through :class:`ForkedKernel`."""
 
     @property
@@ -73,7 +110,11 @@ class ForkedKernel(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork the kernel; ``cmd`` is ``python -m ipykernel_launcher -f FILE …``."""
         arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
-        forked = _Forked(arguments, dict(kwargs.get("env") or os.environ), str(kwargs.get("cwd") or os.getcwd()))
+        environment, folder = dict(kwargs.get("env") or os.environ), str(kwargs.get("cwd") or os.getcwd())
+        try:
+            forked = _Forked(arguments, environment, folder)
+        except (OSError, EOFError) as error:  # the server is gone; it is started again when it is next asked
+            raise RuntimeError("no kernel was forked") from error
         self.process, self.pid = forked, forked.pid  # type: ignore[assignment]
         return self.connection_info
 

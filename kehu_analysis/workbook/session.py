@@ -218,12 +218,13 @@ class Workbook:
 
     def waits_for(self, chapter: ChapterRecord) -> bool:
         """Tell whether another chapter has to be run here first: in a report that has been seen to."""
-        return FINDINGS_VARIABLE not in os.environ and not (self.folder / chapter.name / "order.json").is_file()
+        return FINDINGS_VARIABLE not in os.environ and not findings_on_disk.is_recorded(self.folder / chapter.name)
 
     def run_chapter(self, chapter: ChapterRecord) -> None:
         """Run another chapter for the same data, quarter and language, and keep its findings."""
         # Only here: papermill takes seconds to import, and a kernel that runs inside a report never needs it.
         from kehu_analysis.workbook.execute import execute_chapter, kernel_environment
+        from kehu_analysis.workbook.kernels import kernels
 
         source = chapter.notebook
         assert source is not None
@@ -231,8 +232,13 @@ class Workbook:
         told = {"data": str(self.dataset.snapshot), "quarter": str(self.quarter), "lang": self.lang}
         # A path of this machine stands in no notebook.
         known = {} if self.source is None else {SOURCE_VARIABLE: str(self.source.absolute())}
-        with kernel_environment(known):
-            execute_chapter(source, output, told, deadline=time.monotonic() + _LONGEST_SECONDS)
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        with kernel_environment(known), kernels(preload=False) as settings:
+            try:
+                execute_chapter(source, output, told, deadline=deadline, kernel_settings=settings)
+            except BaseException:
+                findings_on_disk.begin(self.folder / chapter.name)  # half of it would be taken for the whole next time
+                raise
 
     def run(self, analysis: Callable[..., Finding], *args: Any, **settings: Any) -> Finding:
         """Run one analysis and keep its finding; where the data cannot carry it, say so and go on."""

@@ -9,9 +9,11 @@ from scipy import stats
 
 from kehu_analysis.clv import model_reservations
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
+from tests.scale import at_scale, scaled
 
-#: Of 100 clean logs a test of level 0.01 gives more alarms than this once in a thousand times.
-MOST_FALSE_ALARMS = stats.binom.ppf(0.999, 100, 0.01)
+N_LOGS = at_scale(40, 100)
+#: Of so many clean logs a test of level 0.01 gives more alarms than this once in a thousand times.
+MOST_FALSE_ALARMS = stats.binom.ppf(0.999, N_LOGS, 0.01)
 FIRST_MONTH, MONTHS = pd.Period("2023-04", "M"), 30
 AS_OF = (FIRST_MONTH + MONTHS - 1).end_time.date()
 DAYS = (AS_OF - FIRST_MONTH.start_time.date()).days + 1
@@ -62,9 +64,10 @@ def verdicts(finding):
 
 @pytest.fixture(scope="module")
 def clean():
-    return pd.concat([judged(*world(seed)).table.assign(seed=seed) for seed in range(100)])
+    return pd.concat([judged(*world(seed)).table.assign(seed=seed) for seed in range(N_LOGS)])
 
 
+@scaled
 def test_clean_logs_raise_no_more_alarms_than_chance(clean):
     assert "cannot_be_judged" not in set(clean["verdict"])
     alarms = (clean["verdict"] == "broken").groupby(clean["supposition"]).sum()
@@ -72,6 +75,7 @@ def test_clean_logs_raise_no_more_alarms_than_chance(clean):
     assert alarms["window"] == 0
 
 
+@scaled
 def test_tests_hold_their_level_whatever_the_bound(clean):
     for name in ("season", "acquisition", "spend_and_frequency"):
         p_values = clean.loc[clean["supposition"] == name, "p_value"]

@@ -10,8 +10,11 @@ from benchmarks import malformed
 from benchmarks.malformed import Watched
 from benchmarks.malformed_cases import MUTATIONS, malformed_case
 from benchmarks.malformed_files import write_case
+from tests.scale import at_scale, scaled
 
-N_CASES, N_CHUNKS, N_COMMANDS = 500, 10, 10
+#: Seeds of ``make test-long``; the commands' begin where they end.
+N_CASES = 500
+N_SEEDS, N_CHUNKS, N_COMMANDS = at_scale(100, N_CASES), at_scale(4, 10), at_scale(2, 10)
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +23,12 @@ def watched():
         yield process
 
 
+@scaled
 @pytest.mark.parametrize("chunk", range(N_CHUNKS))
 def test_malformed_datasets_are_told_of_or_accounted_for(watched, chunk):
     outcomes = [
         watched.examine(seed, with_command=seed % malformed.COMMAND_EVERY == 0)
-        for seed in range(chunk, N_CASES, N_CHUNKS)
+        for seed in range(chunk, N_SEEDS, N_CHUNKS)
     ]
     assert {outcome.seed: outcome.faults for outcome in outcomes if outcome.faults} == {}
     # Both ends are met, and what is counted independently is not nothing.
@@ -43,6 +47,7 @@ def test_a_seed_gives_the_same_files():
     assert first.mutations == second.mutations
 
 
+@scaled
 @pytest.mark.parametrize("seed", range(N_CASES, N_CASES + N_COMMANDS))
 def test_as_a_command_of_its_own(tmp_path, seed):
     folder = tmp_path / "shop"

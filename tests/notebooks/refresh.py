@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from kehu_analysis import labels
 from kehu_analysis.workbook.execute import execute_chapter, kernel_environment
-from kehu_analysis.workbook.kernels import preload_kernels
+from kehu_analysis.workbook.kernels import kernels
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
@@ -48,7 +48,8 @@ def refresh(source: Path, folder: Path) -> None:
         # The stored default stands in the parameters cell; only the language differs.
         told = {} if lang == "zh" else {"lang": lang}
         deadline = time.monotonic() + 600
-        run[lang] = execute_chapter(source, output, told, deadline=deadline, kernel_settings=preload_kernels()).notebook
+        with kernels() as settings:
+            run[lang] = execute_chapter(source, output, told, deadline=deadline, kernel_settings=settings).notebook
     stored = without_images(run["zh"])
     for cell in stored.cells:
         tags = cell.metadata.get("tags", [])

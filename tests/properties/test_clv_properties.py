@@ -2,12 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
 from kehu_analysis.clv import BetaGeoCNBDModel, BetaGeoModel, GammaGammaModel, ModifiedBetaGeoCNBDModel, NBDModel
 from kehu_analysis.clv.checks import checked_summary
+from tests.scale import examples, scaled
+
+pytestmark = scaled
 
 positive = st.floats(-3, 3).map(lambda power: float(np.exp(power)))
 over_orders = st.floats(-8, 8).map(lambda power: float(np.exp(power)))
@@ -34,7 +37,7 @@ def families(draw, orders=over_orders):
     return model
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(families(), customers(), lengths)
 def test_beta_geo_predictions(model, summary, t):
     x, T = summary["frequency"], summary["T"]
@@ -52,7 +55,7 @@ def test_beta_geo_predictions(model, summary, t):
     assert 0 <= model.expected_purchases_new_customer(t) <= r / alpha * t / k * (1 + 1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(families(), customers(), lengths, st.integers(0, 2000))
 def test_beta_geo_chances(model, summary, t, n):
     none = model.expected_probability_no_purchase(summary, t)
@@ -66,7 +69,7 @@ def test_beta_geo_chances(model, summary, t, n):
     assert (1 - model.expected_probability_alive(summary) <= none + 1e-12).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(families(), customers(), st.floats(-9, 3).map(lambda power: float(np.exp(power))))
 def test_beta_geo_discounted_purchases(model, summary, rate):
     residual = model.discounted_expected_residual_transactions(summary, rate)
@@ -79,7 +82,7 @@ def test_beta_geo_discounted_purchases(model, summary, rate):
         assert (residual >= np.exp(-share) * soon * (1 - 1e-7)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(families(), customers(), lengths, st.sampled_from([7.0, 12 * 7 / 365.25]))
 def test_beta_geo_predictions_in_another_unit(model, summary, t, unit):
     other = summary.assign(recency=summary["recency"] * unit, T=summary["T"] * unit)
@@ -89,7 +92,7 @@ def test_beta_geo_predictions_in_another_unit(model, summary, t, unit):
     np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-300)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(families(), customers())
 def test_beta_geo_likelihood_and_gradient_are_finite(model, summary):
     repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})
@@ -99,7 +102,7 @@ def test_beta_geo_likelihood_and_gradient_are_finite(model, summary):
     assert np.isfinite(derivatives).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(families(), customers(), lengths, st.integers(0, 99))
 def test_simulated_futures_are_counts(model, summary, t, seed):
     purchases = model.simulate_future(summary, [t, t / 3], rng=seed, draws=4)
@@ -107,14 +110,14 @@ def test_simulated_futures_are_counts(model, summary, t, seed):
     assert (purchases >= 0).all()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(families(positive), st.lists(st.floats(0, 200), min_size=1, max_size=4), st.integers(0, 99))
 def test_simulated_customers_are_a_sound_summary(model, ages, seed):
     drawn = model.simulate_customers(ages, rng=seed)
     checked_summary(drawn, ["frequency", "recency", "T", "sum_log_interval"])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(customers(), over_orders, over_orders, lengths, st.integers(0, 2000), st.integers(0, 99))
 def test_nbd(summary, r, alpha, t, n, seed):
     model = NBDModel()
@@ -135,7 +138,7 @@ def test_nbd(summary, r, alpha, t, n, seed):
     assert all(np.isfinite(values).all() for values in each)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(customers(), positive, st.floats(1.01, 50), positive, st.floats(0.01, 1e7))
 def test_expected_spend_lies_between_own_and_population_mean(summary, p, q, v, own):
     model = GammaGammaModel()

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis.clv import BetaGeoBetaBinomModel, ShiftedBetaGeoModel
+from tests.scale import examples, scaled
+
+pytestmark = scaled
 
 parameters = st.floats(np.log(1e-3), np.log(1e6)).map(lambda power: float(np.exp(power)))
 rates = st.floats(np.log(1e-4), np.log(10)).map(lambda power: float(np.exp(power)))
@@ -33,7 +36,7 @@ def shifted_beta_geo(alpha, beta):
     return model
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(customers(), parameters, parameters, parameters, parameters, steps, rates)
 def test_beta_geo_beta_binom_predictions(summary, alpha, beta, gamma, delta, t, rate):
     model = beta_geo_beta_binom(alpha, beta, gamma, delta)
@@ -55,7 +58,7 @@ def test_beta_geo_beta_binom_predictions(summary, alpha, beta, gamma, delta, t, 
     assert (residual >= purchases * (1 / (1 + rate)) ** t * (1 - 1e-9)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(parameters, parameters, parameters, parameters, steps)
 def test_counts_of_a_new_customer_sum_to_one_and_have_the_expectation_as_mean(alpha, beta, gamma, delta, t):
     model = beta_geo_beta_binom(alpha, beta, gamma, delta)
@@ -66,7 +69,7 @@ def test_counts_of_a_new_customer_sum_to_one_and_have_the_expectation_as_mean(al
     )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(customers(), parameters, parameters, parameters, parameters)
 def test_beta_geo_beta_binom_likelihood_and_gradient_are_finite(summary, alpha, beta, gamma, delta):
     model = BetaGeoBetaBinomModel()
@@ -78,7 +81,7 @@ def test_beta_geo_beta_binom_likelihood_and_gradient_are_finite(summary, alpha, 
     assert np.isfinite(derivatives).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(customers(), parameters, parameters, parameters, parameters, steps, st.integers(0, 99))
 def test_simulated_purchases_are_no_more_than_opportunities(summary, alpha, beta, gamma, delta, t, seed):
     model = beta_geo_beta_binom(alpha, beta, gamma, delta)
@@ -90,7 +93,7 @@ def test_simulated_purchases_are_no_more_than_opportunities(summary, alpha, beta
     assert model.expected_probability_alive(drawn).between(0, 1 + 1e-12).all()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(parameters, parameters, st.integers(0, 2000), steps, rates)
 def test_shifted_beta_geo_predictions(alpha, beta, n_renewals, t, rate):
     model = shifted_beta_geo(alpha, beta)
@@ -112,7 +115,7 @@ def test_shifted_beta_geo_predictions(alpha, beta, n_renewals, t, rate):
     np.testing.assert_allclose(lifetime, 1 + new / (1 + rate), rtol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(parameters, parameters, st.lists(steps, min_size=2, max_size=20), st.integers(0, 99))
 def test_shifted_beta_geo_takes_what_it_draws(alpha, beta, seen, seed):
     model = shifted_beta_geo(alpha, beta)

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
+from tests.scale import examples, scaled
+
+pytestmark = scaled
 
 
 def log_uniform(low: float, high: float) -> st.SearchStrategy[float]:
@@ -50,7 +53,7 @@ def scaled(model: ParetoNBDModel, unit: float) -> ParetoNBDModel:
     return with_parameters(*(model.params_.to_numpy() * [1, unit, 1, unit]))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(customers(), models(), lengths, units)
 def test_predictions(weeks, in_weeks, t, unit):
     summary, model, t = in_unit(weeks, unit), scaled(in_weeks, unit), t * unit
@@ -73,7 +76,7 @@ def test_predictions(weeks, in_weeks, t, unit):
     assert (residual <= without_dropout / t / delta * (1 + 1e-9)).all()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(customers(), models(), lengths, units, st.one_of(st.integers(0, 3), st.integers(0, 3000)))
 def test_probabilities_of_purchases(weeks, in_weeks, t, unit, n):
     summary, model = in_unit(weeks, unit), scaled(in_weeks, unit)
@@ -86,7 +89,7 @@ def test_probabilities_of_purchases(weeks, in_weeks, t, unit, n):
     np.testing.assert_allclose(some, in_weeks.expected_probability_of_purchases(weeks, t, n), rtol=1e-6, atol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(customers(), models(), lengths, units)
 def test_predictions_in_another_unit(weeks, model, t, unit):
     here, there = (
@@ -96,7 +99,7 @@ def test_predictions_in_another_unit(weeks, model, t, unit):
     np.testing.assert_allclose(there, here, rtol=1e-6, atol=1e-300)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(customers(), models())
 def test_likelihood_and_gradient_are_finite(summary, model):
     repeat = pd.DataFrame({"frequency": [1], "recency": [1.0], "T": [2.0]})
@@ -106,7 +109,7 @@ def test_likelihood_and_gradient_are_finite(summary, model):
     assert np.isfinite(derivatives).all()
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(customers(), models(), lengths, st.integers(0, 99))
 def test_simulated_futures_and_pasts_are_counts(summary, model, t, seed):
     purchases = model.simulate_future(summary, [t, t / 3], rng=seed, draws=4)

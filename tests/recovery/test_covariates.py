@@ -5,15 +5,17 @@ import pandas as pd
 
 from kehu_analysis.clv import BetaGeoModel
 from kehu_analysis.clv.evaluation.inference import parameter_table
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 PURCHASES = {"r": 1.5, "alpha": 5.0, "a": 1.2, "b": 3.0}
 EFFECTS = {"purchase_web": 0.4, "purchase_km": -0.2, "dropout_web": -0.5, "dropout_km": 0.3}
 N_CUSTOMERS = 600
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:
@@ -44,4 +46,4 @@ def customers(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame({"frequency": x, "recency": t_x, "T": T, "web": web, "km": km})
 
 
-ROW = Row("covariates", world, worlds=200)
+ROW = Row("covariates", world)

@@ -5,7 +5,8 @@ import pandas as pd
 
 from kehu_analysis.clv import BetaGeoBetaBinomModel, ShiftedBetaGeoModel
 from kehu_analysis.clv.valuation.intervals import parameter_facts
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 PURCHASES = {"alpha": 1.2, "beta": 1.5, "gamma": 0.8, "delta": 3.0}
 CONTRACTS = {"alpha": 0.8, "beta": 2.5}
@@ -13,8 +14,9 @@ N_CUSTOMERS = 4000
 N_CONTRACTS = 1500
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:

@@ -6,7 +6,8 @@ import pandas as pd
 from scipy import special
 
 from kehu_analysis.clv import customer_lifetime_value
-from tests.recovery.harness import Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -19,8 +20,9 @@ HORIZON = YEARS * YEAR_WEEKS
 N_DRAWS = 64
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:
@@ -83,5 +85,4 @@ def expected_equity(summary: pd.DataFrame) -> float:
     return float(np.sum(MARGIN * spend * np.diff(by_then, axis=0) * worth))
 
 
-# A world costs 0.15 seconds; 1,000 of them can be drawn by hand.
 ROW = Row("equity", world)

@@ -6,7 +6,8 @@ import pandas as pd
 from kehu_analysis.clv import BetaGeoCNBDModel, ModifiedBetaGeoCNBDModel
 from kehu_analysis.clv.valuation.forecast_bounds import predictive_totals
 from kehu_analysis.clv.valuation.intervals import parameter_facts
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 # BG/NBD itself is recovered with the value of its customers, future and all.
 TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
@@ -15,8 +16,9 @@ HORIZON = 26.0
 N_DRAWS = 64
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:

@@ -13,7 +13,8 @@ from kehu_analysis.clv.models.gamma_gamma import expected_spend_of
 from kehu_analysis.clv.models.purchases import History
 from kehu_analysis.clv.valuation.forecast_bounds import predictive_totals
 from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,8 +30,9 @@ HORIZON = 26.0
 N_DRAWS = 64
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:

@@ -6,7 +6,8 @@ import pandas as pd
 from kehu_analysis.clv import NBDModel
 from kehu_analysis.clv.valuation.forecast_bounds import predictive_totals
 from kehu_analysis.clv.valuation.intervals import parameter_facts
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 TRUTH = {"r": 0.8, "alpha": 8.0}
 N_CUSTOMERS = 300
@@ -14,8 +15,9 @@ HORIZON = 26.0
 N_DRAWS = 64
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:

@@ -11,7 +11,8 @@ from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.models.purchases import History
 from kehu_analysis.clv.valuation.forecast_bounds import predictive_totals
 from kehu_analysis.clv.valuation.intervals import parameter_facts, parameter_interval
-from tests.recovery.harness import LEVEL, Estimate, Row, assert_recovered, lognormal, run
+from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
+from tests.scale import scaled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -23,8 +24,9 @@ HORIZON = 26.0
 N_DRAWS = 64
 
 
+@scaled
 def test_the_truth_is_found_again():
-    assert_recovered(run(ROW))
+    assert_recovered(run(ROW, WORLDS))
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:
@@ -82,4 +84,4 @@ def expected_purchases(x: FloatArray, t_x: FloatArray, T: FloatArray, truth: Map
     return (r + x) / (alpha + T) * (beta + T) * within / (1 + odds_gone)
 
 
-ROW = Row("pareto_nbd", world, worlds=200)
+ROW = Row("pareto_nbd", world)

@@ -165,12 +165,26 @@ def test_an_empty_table_has_its_headings(tmp_path: Path) -> None:
 
 def test_a_table_too_long_is_cut_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(excel, "MAX_ROWS", 3)
-    monkeypatch.setattr(excel, "_BLOCK_ROWS", 2)
     cells = written(tmp_path / "r.xlsx", demo(TABLE)).cells("Customer grades")
     assert len(column(cells, "Customer")) == 3
-    assert "Excel cannot hold all 4 rows; these are the first 3. The whole table is in tables/demo.parquet." in [
+    assert "These are the first 3 of 4 rows. The whole table is in tables/demo.parquet of the report folder." in [
         text for _, text, _ in cells.values()
     ]
+
+
+def test_a_sheet_holds_what_a_person_reads_and_the_cover_says_so(tmp_path: Path) -> None:
+    assert excel.MAX_ROWS == 5_000
+    table = pd.DataFrame({"customer_id": [f"{number:05d}" for number in range(5_001)]})
+    for lang, told in (
+        ("en", "These are the first 5,000 of 5,001 rows."),
+        ("zh", "共 5,001 行，这里是前 5,000 行；"),
+    ):
+        book = written(tmp_path / "r.xlsx", demo(table), lang=lang)
+        cells = book.cells(book.names[2])
+        rows = column(cells, labels.column_label("customer_id", lang))
+        assert [rows[0][1], rows[-1][1], len(rows)] == ["00000", "04999", 5_000]  # type: ignore[index]
+        assert any(text.startswith(told) for _, text, _ in cells.values())
+        assert any("5,000" in text for _, text, _ in book.cells(book.names[0]).values())
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:

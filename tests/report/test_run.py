@@ -168,18 +168,27 @@ def test_small_data_make_a_report_that_says_what_they_cannot_carry(tmp_path, row
     assert page.count("Not run:") >= len(metrics["not_run"])
 
 
+LEAVES_FINDINGS = """import os, pathlib
+folder = pathlib.Path(os.environ["KEHU_FINDINGS"]) / "{chapter}"
+folder.mkdir()
+(folder / "order.json").write_text("[]")"""
+
+
 @pytest.fixture
 def tiny(tmp_path):
     """Chapters of one cell each, of which tests break one; and a small log."""
 
-    def notebooks(broken_cell="pass", chapter="loyalty"):
+    def notebooks(broken_cell=None, chapter="loyalty"):
         folder = tmp_path / "notebooks"
         folder.mkdir()
         for number, name in enumerate(("overview", "data_quality", "segmentation", "loyalty", "lifetime_value")):
             cells = [
                 nbformat.v4.new_code_cell('data = ""\nquarter = ""\nlang = "zh"', metadata={"tags": ["parameters"]}),
-                nbformat.v4.new_code_cell(broken_cell if name == chapter else "x = 1"),
+                nbformat.v4.new_code_cell(LEAVES_FINDINGS.format(chapter=name)),
+                nbformat.v4.new_code_cell("x = 1"),
             ]
+            if broken_cell is not None and name == chapter:
+                cells[1].source = broken_cell
             spec = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=spec), folder / f"{number}0_{name}.ipynb")
         return folder
@@ -198,9 +207,11 @@ def run_tiny(tiny, folder, *arguments):
     [
         ("raise ValueError('the cell broke')", (), "ValueError: the cell broke"),
         ("import os; os.kill(os.getpid(), 9)", (), "died"),
+        ("import sys; sys.exit(0)", (), "stopped at its cell 3"),
+        ("x = 1", (), "left no findings"),
         ("import time; time.sleep(120)", ("--timeout", "12"), "not done in time"),
     ],
-    ids=["raises", "killed", "hangs"],
+    ids=["raises", "killed", "ends early", "finds nothing", "hangs"],
 )
 def test_broken_notebook_ends_the_run_and_is_kept(tiny, cell, arguments, said):
     done = run_tiny(tiny, tiny(cell), *arguments)
@@ -220,11 +231,11 @@ def test_failed_run_leaves_the_earlier_report_as_it_was(tiny):
     before = {path.name: path.read_bytes() for path in tiny.out.iterdir() if path.is_file()}
     source = good / "30_loyalty.ipynb"
     notebook = nbformat.read(source, as_version=4)
-    notebook.cells[1].source = "1 / 0"
+    notebook.cells[2].source = "import sys; sys.exit(0)"
     nbformat.write(notebook, source)
     assert run_tiny(tiny, good).returncode == 1
     assert {path.name: path.read_bytes() for path in tiny.out.iterdir() if path.is_file()} == before
-    notebook.cells[1].source = "x = 2"
+    notebook.cells[2].source = "x = 2"
     nbformat.write(notebook, source)
     assert run_tiny(tiny, good).returncode == 0
     assert not tiny.out.with_name("out.failed").exists()
@@ -354,15 +365,24 @@ def test_unfinished_quarter_alone_becomes_a_preview(tmp_path, tiny):
     assert json.loads((tiny.out / "metrics.json").read_text())["preview"] is True
 
 
-def test_what_lies_beside_a_report_is_not_deleted(tiny):
+def test_what_others_keep_in_a_report_folder_is_not_deleted(tiny):
     assert run_tiny(tiny, tiny()).returncode == 0
-    (tiny.out / ".DS_Store").write_text("left by a file manager")
+    made = json.loads((tiny.out / "manifest.json").read_text())
+    assert set(made["files"]) == {
+        path.relative_to(tiny.out).as_posix() for path in tiny.out.rglob("*") if path.is_file()
+    } - {"manifest.json"}
     (tiny.out / "my notes.docx").write_text("keep me")
-    done = run_tiny(tiny, tiny.out.parent / "notebooks")
-    assert done.returncode == 2
-    assert "my notes.docx" in done.stderr
-    assert ".DS_Store" not in done.stderr
+    assert run_tiny(tiny, tiny.out.parent / "notebooks").returncode == 0
     assert (tiny.out / "my notes.docx").read_text() == "keep me"
+    (tiny.out / "notebooks" / "mine.ipynb").write_text("keep me")
+    (tiny.out / "report.xlsx").write_bytes(b"with my remarks")
+    for named, gone in (("mine.ipynb", tiny.out / "notebooks" / "mine.ipynb"), ("report.xlsx", None)):
+        done = run_tiny(tiny, tiny.out.parent / "notebooks")
+        assert done.returncode == 2
+        assert named in done.stderr
+        if gone is not None:
+            gone.unlink()
+    assert (tiny.out / "report.xlsx").read_bytes() == b"with my remarks"
 
 
 @pytest.mark.parametrize("out", ["/", ".", ".."])

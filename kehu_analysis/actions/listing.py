@@ -44,7 +44,7 @@ def list_actions(
     Returns
     -------
     Finding
-        ``actions``: a row an action with the columns of :data:`~kehu_analysis.actions.rows.ACTION_COLUMNS` and
+        ``list_actions``: a row an action with the columns of :data:`~kehu_analysis.actions.rows.ACTION_COLUMNS` and
         ``listed_before`` (whether the same was on the earlier list; missing without one). ``reason_1_numbers`` and
         ``reason_2_numbers`` hold what the reasons' words name, as JSON. ``customer_id`` is empty for a decision of the
         company, ``amount_is`` says whether ``amount_involved`` (currency) is sales or margin. Facts:
@@ -73,4 +73,4 @@ def list_actions(
     if previous is not None:
         notes.append("actions_listed_before")
     currency = next((finding.currency for finding in used if finding.currency), "")
-    return Finding("actions", rows, facts, notes=tuple(notes), currency=currency)
+    return Finding("list_actions", rows, facts, notes=tuple(notes), currency=currency)

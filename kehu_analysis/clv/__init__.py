@@ -22,7 +22,8 @@ from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.models.shifted_beta_geo import ShiftedBetaGeoModel
 from kehu_analysis.clv.valuation.alive import alive_history, alive_map
 from kehu_analysis.clv.valuation.customer_columns import with_margins, with_segments
-from kehu_analysis.clv.valuation.lifetime_value import customer_lifetime_value, equity_by_segment
+from kehu_analysis.clv.valuation.equity_by_segment import equity_by_segment
+from kehu_analysis.clv.valuation.lifetime_value import customer_lifetime_value
 from kehu_analysis.clv.valuation.purchase_forecast import purchase_forecast
 
 __all__ = [

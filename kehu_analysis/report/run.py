@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +26,7 @@ from kehu_analysis.finding import Finding
 from kehu_analysis.report.excel import write_workbook
 from kehu_analysis.report.folder import MADE_BY, MANIFEST, check_target, list_files, staging, target_of
 from kehu_analysis.report.html import Chapter, KeyFigure, NotRun, Page, render_page
+from kehu_analysis.report.json_files import commit, write_json
 from kehu_analysis.report.progress import Progress
 from kehu_analysis.report.schedule import run_all, run_in_order
 from kehu_analysis.workbook import key_figures, record
@@ -43,7 +42,6 @@ from kehu_analysis.workbook.session import (
     SNAPSHOT_VARIABLE,
     SOURCE_VARIABLE,
     Workbook,
-    describe_source,
 )
 
 _AT_A_TIME = 2
@@ -254,7 +252,7 @@ def _write_spreadsheet(run: _Run, building: Path, by_chapter: Mapping[str, Seque
         lang=run.lang,
         title=f"{run.dataset.name} {labels.label('ui.report_title', run.lang)}",
         period=f"{book.quarter}: {book.quarter.start} – {book.as_of}",
-        provenance=describe_source(book),
+        provenance=book.origin(),
     )
 
 
@@ -273,7 +271,7 @@ def _page(run: _Run, findings: list[Finding]) -> Page:
         first_day=str(book.quarter.start),
         last_day=str(book.as_of),
         key_figures=figures,
-        provenance={**describe_source(book), **made},
+        provenance={**book.origin(), **made},
         preview=book.is_preview,
         not_run=[NotRun(f.title(run.lang), f.reading(run.lang)) for f in findings if f.not_run is not None],
     )
@@ -304,7 +302,7 @@ def _write_metrics(run: _Run, path: Path, by_chapter: Mapping[str, Sequence[Find
             if finding.not_run is not None
         },
     }
-    _write_json(path, metrics)
+    write_json(path, metrics)
 
 
 def _write_manifest(run: _Run, building: Path, parameters: Mapping[str, Any]) -> None:
@@ -331,29 +329,9 @@ def _write_manifest(run: _Run, building: Path, parameters: Mapping[str, Any]) ->
         "engine": "duckdb",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in _VERSIONS_OF},
-        "commit": _commit(),
+        "commit": commit(),
         "seconds": {name: round(seconds, 3) for name, seconds in run.seconds.items()},
         "notebooks": notebooks,
         "files": list_files(building),
     }
-    _write_json(building / MANIFEST, manifest)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1, sort_keys=True)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _commit() -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+    write_json(building / MANIFEST, manifest)

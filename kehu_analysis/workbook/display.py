@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pandas as pd
@@ -11,12 +12,18 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kehu_analysis import labels
+from kehu_analysis.actions import decisions, readable
 from kehu_analysis.finding import Finding
 from kehu_analysis.plots.tables import table_html
 
 _CHART_DPI = 130
 #: Shown in JupyterLab; the report fits charts to its page.
 _CHART_WIDTH = 800
+#: Customers of the list of actions that a page shows; the workbook has all.
+_CUSTOMERS_SHOWN = 10
+#: Columns of that list that only a spreadsheet has room for.
+_NOT_ON_PAGE = ("chapter", "action_id")
 
 
 def say(text: str) -> None:
@@ -43,3 +50,22 @@ def draw(finding: Finding, plot: Callable[..., Axes], *, lang: str) -> None:
         raw=True,
         metadata={"image/png": {"alt": alt, "width": _CHART_WIDTH}},
     )
+
+
+def advise(actions: Finding, *, lang: str, currency: str) -> None:
+    """Show what to do next quarter: what the company has to decide, then the first customers of the list."""
+    if actions.table.empty:
+        say(labels.label("ui.no_action", lang))
+        return
+    listed = [f"{rank}. {decision}" for rank, decision in enumerate(decisions(actions, lang), start=1)]
+    say("\n".join([actions.reading(lang), "", *listed]).rstrip())
+    customers = replace(actions, table=actions.table[actions.table["customer_id"] != ""])
+    if len(customers.table):
+        n, total = (
+            labels.format_value(number, "count", lang)
+            for number in (min(_CUSTOMERS_SHOWN, len(customers.table)), len(customers.table))
+        )
+        say(labels.render("ui.customers_to_contact", lang, n=n, total=total))
+        shown = readable(customers, lang, rows=_CUSTOMERS_SHOWN)
+        tabulate(shown.drop(columns=list(_NOT_ON_PAGE)), lang=lang, currency=currency, rows=_CUSTOMERS_SHOWN)
+    say("\n".join(f"- {note}" for note in actions.note_texts(lang)))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from kehu_analysis import labels
-from kehu_analysis.actions import decisions, list_actions, readable
+from kehu_analysis.actions import list_actions
 from kehu_analysis.data import Dataset, open_dataset
 from kehu_analysis.data.dataset import project_folder
 from kehu_analysis.data.doubts import doubtful_periods
@@ -29,8 +28,10 @@ from kehu_analysis.workbook.chapters import ChapterRecord
 from kehu_analysis.workbook.lacking import happened_by, lacking, reason_of_all
 from kehu_analysis.workbook.own_chapters import chapters_in, notebooks_folder, record_named
 from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE, PreviousReport, find_previous
+from kehu_analysis.workbook.provenance import describe_source
 from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.sentences import sentences
+from kehu_analysis.workbook.truth import truth_beside
 
 #: Set by the report while it runs the notebooks: where the snapshot is, and where findings go.
 SNAPSHOT_VARIABLE = "KEHU_SNAPSHOT"
@@ -39,10 +40,6 @@ FINDINGS_VARIABLE = "KEHU_FINDINGS"
 SOURCE_VARIABLE = "KEHU_SOURCE"
 #: A chapter that another one waits for in JupyterLab.
 _LONGEST_SECONDS = 600
-#: Customers of the list of actions that a page shows; the workbook has all.
-_CUSTOMERS_SHOWN = 10
-#: Columns of that list that only a spreadsheet has room for.
-_NOT_ON_PAGE = ("chapter", "action_id")
 
 
 @dataclass
@@ -105,21 +102,8 @@ class Workbook:
         return doubtful_periods(data.log_days(), timezone=data.timezone, own_calendar=data.own_calendar())
 
     def truth(self) -> pd.DataFrame | None:
-        """Return what is known for certain of simulated customers, with who had left and when; None of any others.
-
-        It is read from ``truth_customers.parquet`` or ``.csv`` beside the data, which ``kehu demo`` writes.
-        """
-        if self.source is None:
-            return None
-        folder = self.source if self.source.is_dir() else self.source.parent
-        parquet, text = (folder / f"truth_customers.{suffix}" for suffix in ("parquet", "csv"))
-        if parquet.is_file():
-            found = pd.read_parquet(parquet)
-        elif text.is_file():
-            found = pd.read_csv(text, dtype="str")
-        else:
-            return None
-        return found if {"customer_id", "left_on"} <= set(found.columns) else None
+        """Return what is known for certain of simulated customers, with who had left and when; None of any others."""
+        return None if self.source is None else truth_beside(self.source)
 
     def previous(self) -> PreviousReport | None:
         """Return the report of the quarter before: facts, tables, models and actions; None where there is none.
@@ -294,25 +278,16 @@ class Workbook:
     def advise(self, findings: Sequence[Finding] = ()) -> None:
         """Show what to do next quarter: what the company has to decide, then the first customers of the list."""
         actions = self.with_names(self.actions(findings))
-        if actions.table.empty:
-            display.say(labels.label("ui.no_action", self.lang))
-            return
-        listed = [f"{rank}. {decision}" for rank, decision in enumerate(decisions(actions, self.lang), start=1)]
-        display.say("\n".join([actions.reading(self.lang), "", *listed]).rstrip())
-        customers = replace(actions, table=actions.table[actions.table["customer_id"] != ""])
-        if len(customers.table):
-            n, total = (
-                labels.format_value(number, "count", self.lang)
-                for number in (min(_CUSTOMERS_SHOWN, len(customers.table)), len(customers.table))
-            )
-            display.say(labels.render("ui.customers_to_contact", self.lang, n=n, total=total))
-            shown = readable(customers, self.lang, rows=_CUSTOMERS_SHOWN)
-            self.tabulate(shown.drop(columns=list(_NOT_ON_PAGE)), currency=self.dataset.currency)
-        display.say("\n".join(f"- {note}" for note in actions.note_texts(self.lang)))
+        display.advise(actions, lang=self.lang, currency=self.dataset.currency)
+
+    def origin(self) -> dict[str, str]:
+        """Return where the chapter comes from, label and text."""
+        period = f"{self.quarter}, {self.quarter.start} – {self.as_of}"
+        return describe_source(self.dataset, period=period, lang=self.lang)
 
     def provenance(self) -> None:
         """Say what the chapter was made from: data, period, rows, version."""
-        display.say("\n".join(f"- {name}: {value}" for name, value in describe_source(self).items()))
+        display.say("\n".join(f"- {name}: {value}" for name, value in self.origin().items()))
 
     def tabulate(self, table: pd.DataFrame, *, currency: str = "", rows: int = 20) -> None:
         """Show a table in the readers' words."""
@@ -367,20 +342,6 @@ def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "",
     if before is None:
         before = str(project_folder() / "reports" / dataset.name / str(chosen.previous()))
     return Workbook(chapter, dataset, chosen, lang, folder, source, Path(before) if before else None)
-
-
-def describe_source(book: Workbook) -> dict[str, str]:
-    """Return what a reader must know of a report's origin, label and text."""
-    dataset, lang = book.dataset, book.lang
-    values = {
-        "dataset": dataset.name,
-        "period": f"{book.quarter}, {book.quarter.start} – {book.as_of}",
-        "log": f"{dataset.first_date} – {dataset.last_date}",
-        "n_lines": labels.format_value(dataset.account["log"]["n_lines"], "lines", lang),
-        "content_hash": dataset.content_hash[:16],
-        "version": version("kehu_analysis"),
-    }
-    return {labels.label(f"source.{name}", lang): text for name, text in values.items()}
 
 
 def _not_run(name: str, code: str, details: Mapping[str, object]) -> Finding:

@@ -14,12 +14,12 @@ from kehu_analysis.clv.fitting.maximum_likelihood import MaximumLikelihoodModel,
 from kehu_analysis.clv.fitting.parameter_sets import draw_parameter_sets
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.models.purchases import PurchaseModel
+from kehu_analysis.clv.valuation.amount_terms import inverse_gamma_moment
 from kehu_analysis.clv.valuation.discounting import Horizon
 from kehu_analysis.clv.valuation.future_laws import (
     AmountLaw,
     PurchaseLaw,
     counts_of_kinds,
-    inverse_gamma_moment,
 )
 from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.clv.valuation.totals import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -12,6 +11,7 @@ from kehu_analysis.clv.arrays import FloatArray, IntArray
 from kehu_analysis.clv.fitting.effects import spread
 from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.clv.numerics.future_counts import FutureCounts
+from kehu_analysis.clv.valuation.amount_terms import PLACES, moments_of, table_of, terms_of
 from kehu_analysis.clv.valuation.kinds import Kinds
 
 #: Kinds times purchases held at once.
@@ -19,20 +19,10 @@ _CELLS = 20_000
 #: Nodes and weights by which a normal doubt about the logarithm of what is expected is integrated out.
 _DOUBT_NODES = np.array([-np.sqrt(3.0), 0.0, np.sqrt(3.0)])
 _DOUBT_WEIGHTS = np.array([1 / 6, 2 / 3, 1 / 6])
-#: Up to so many purchases each number has a term of its own; beyond, those within such a factor share one.
-_SINGLE, _FACTOR = 8, 1.25
-_LEAST_WEIGHT = 1e-10
-#: Where a table of amounts begins and ends, as probabilities of the fewest and of the most purchases, and its length.
-_LOWEST, _HIGHEST, _PLACES = 1e-4, 1 - 1e-7, 48
-_SHORTEST = 1e-9
-#: From so far beyond its order on a moment of an inverse gamma is taken as it is.
-_EXISTS, _RAREST = 0.1, 0.01
-_RARE_NODES, _RARE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 #: Steps of the search for a quantile under doubt.
 _SEARCH = 40
 #: Two kinds lie so far apart in a table of all, which normal scores never reach.
 _APART = 64.0
-_FURTHEST_SCORE = 12.0
 
 
 def counts_of_kinds(
@@ -159,13 +149,13 @@ class AmountLaw:
         self._tail = p * kinds.past.x + q
         self.purchases, self._nothing = np.zeros(size), np.zeros(size)
         self.moments = np.zeros((3, size))
-        self._log_amount, self._score = np.zeros((2, size, _PLACES))
+        self._log_amount, self._score = np.zeros((2, size, PLACES))
         for rows, counts in counts_of_kinds(model, kinds, np.full(size, length), parameters):
-            terms = _terms(counts, np.full(len(rows), length), rate, p)
+            terms = terms_of(counts, np.full(len(rows), length), rate, p)
             self._nothing[rows] = counts.still[0] + counts.left[0]
             self.purchases[rows] = np.sum(terms.weight * terms.mean, axis=0) / p
-            self.moments[:, rows] = _moments(terms, self._tail[rows], int(kinds.number.sum()))
-            self._log_amount[rows], self._score[rows] = _table(terms, self._tail[rows])
+            self.moments[:, rows] = moments_of(terms, self._tail[rows], int(kinds.number.sum()))
+            self._log_amount[rows], self._score[rows] = table_of(terms, self._tail[rows])
         offset = _APART * np.arange(size)[:, None]
         self._all_scores = (self._score + offset).ravel()
         self._all_logs = self._log_amount.ravel()
@@ -226,120 +216,11 @@ class AmountLaw:
 
     def _score_of(self, log_amount: FloatArray, place: IntArray) -> FloatArray:
         first, last = self._log_amount[place, 0], self._log_amount[place, -1]
-        step = (last - first) / (_PLACES - 1)
+        step = (last - first) / (PLACES - 1)
         at = np.clip((log_amount - first) / step, -1e6, 1e6)
-        left = np.clip(np.floor(at), 0, _PLACES - 2).astype(np.intp)
+        left = np.clip(np.floor(at), 0, PLACES - 2).astype(np.intp)
         here, there = self._score[place, left], self._score[place, left + 1]
         return np.asarray(here + (at - left) * (there - here))
-
-
-class _Terms(NamedTuple):
-    # A mixture of gammas, each to be divided by another: weights, shapes and means, (n_terms, n_kinds).
-    weight: FloatArray
-    shape: FloatArray
-    mean: FloatArray
-
-
-def _terms(counts: FutureCounts, length: FloatArray, rate: float, p: float) -> _Terms:
-    numbers = np.arange(1, len(counts.still), dtype=float)
-    bins = _bins(len(numbers))
-    still, left, (after, spread_of) = counts.still[1:], counts.left[1:], counts.left_times()
-    classes = [(still, np.broadcast_to(length, still.shape))]
-    # They left sooner or later than they do on average.
-    classes += [(left / 2, np.clip(after + way * spread_of, 0, length)[1:]) for way in (-1, 1)]
-    if rate == 0:  # when they are made does not matter
-        classes = [(still + left, classes[0][1])]
-    found = []
-    for weight, spans in classes:
-        together = np.add.reduceat(weight, bins, axis=0)
-        number = np.broadcast_to(numbers[:, None], weight.shape)
-        n, squared, span = (_mean(of, weight, together, bins) for of in (number, number**2, spans))
-        first, second = _worth(rate * span), _worth(2 * rate * span)
-        mean = n * p * first
-        # Of n amounts Gamma(p) counted at f each: the variance is n p (E f^2 (p + 1) - (E f)^2 p), and that of n.
-        variance = n * p * (second * (p + 1) - first**2 * p) + (p * first) ** 2 * np.maximum(squared - n**2, 0.0)
-        found.append(_Terms(together, mean**2 / np.maximum(variance, np.finfo(float).tiny), mean))
-    weight, shape, mean = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    some = weight.max(axis=1) > _LEAST_WEIGHT
-    return _Terms(weight[some], np.maximum(shape[some], 1e-12), mean[some])
-
-
-def _bins(most: int) -> IntArray:
-    # Where, among 1, 2, …, most, terms begin.
-    bins = list(range(min(most, _SINGLE)))
-    place = float(_SINGLE)
-    while place < most:
-        bins.append(int(place))
-        place = max(place + 1, np.floor(place * _FACTOR))
-    return np.asarray(bins, dtype=np.intp)
-
-
-def _mean(values: FloatArray, weight: FloatArray, together: FloatArray, bins: IntArray) -> FloatArray:
-    total = np.add.reduceat(values * weight, bins, axis=0)
-    plain = np.array(values[bins], dtype=np.float64)
-    return np.asarray(np.divide(total, together, out=plain, where=together > np.finfo(float).tiny))
-
-
-def _worth(way: FloatArray) -> FloatArray:
-    # Mean of exp(-u) for u even over 0 … way.
-    return np.asarray(special.exprel(-way), dtype=np.float64)
-
-
-def _moments(terms: _Terms, tail: FloatArray, n_customers: int) -> FloatArray:
-    # Of a gamma of this shape over one of the shape of the tail.
-    scale = terms.mean / terms.shape
-    moments, rising = [], np.ones(terms.shape.shape)
-    for order in (1, 2, 3):
-        rising = rising * scale * (terms.shape + (order - 1))
-        moments.append(np.sum(terms.weight * rising, axis=0) * inverse_gamma_moment(tail, order, n_customers))
-    return np.stack(moments)
-
-
-def inverse_gamma_moment(shape: FloatArray, order: int, n_customers: int = 1) -> FloatArray:
-    """Return the mean of the inverse of Gamma(shape) to a power, (n,).
-
-    Where it does not exist, or nearly not, it would be decided by what is never seen. What then befalls one in a
-    hundred times ``n_customers`` is left out: none of so many customers, with a probability of 99 %.
-
-    Examples
-    --------
-    >>> inverse_gamma_moment(np.array([4.0]), 2).round(6)
-    array([0.166667])
-    """
-    falling = np.prod([np.maximum(shape - place, _EXISTS) for place in range(1, order + 1)], axis=0)
-    moment: FloatArray = np.asarray(1 / falling, dtype=np.float64)
-    rare = np.flatnonzero(shape <= order + (_EXISTS if order < 3 else 1.0))
-    if len(rare):
-        reach = np.log(n_customers / _RAREST)
-        depth = reach * (1 + _RARE_NODES[:, None]) / 2
-        smallest = special.gammaincinv(shape[rare], np.exp(-depth))
-        moment[rare] = np.sum(_RARE_WEIGHTS[:, None] * reach / 2 * np.exp(-depth) / smallest**order, axis=0)
-    return np.asarray(moment)
-
-
-def _table(terms: _Terms, tail: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return logarithms of amounts in even steps, and the normal scores of the chance to stay below, of who buys."""
-    scale = terms.mean / terms.shape
-    heavy = terms.weight / terms.weight.sum(axis=0) > 1e-6
-    first = np.where(heavy, terms.mean, np.inf).argmin(axis=0)
-    last = np.where(heavy, terms.mean, -np.inf).argmax(axis=0)
-    kinds = np.arange(len(tail))
-    ends = []
-    for term, share in ((first, _LOWEST), (last, _HIGHEST)):
-        shape = terms.shape[term, kinds]
-        z = special.betaincinv(shape, tail, share)
-        ends.append(np.log(np.maximum(z / np.maximum(1 - z, 1e-15), _SHORTEST)) + np.log(scale[term, kinds]))
-    log_amount = np.linspace(ends[0], np.maximum(ends[1], ends[0] + 1e-6), _PLACES, axis=1)
-    weight = terms.weight / terms.weight.sum(axis=0)
-    beyond = np.zeros(log_amount.shape)
-    for of, shape, unit in zip(weight, terms.shape, scale, strict=True):
-        rows = np.flatnonzero(of > _LEAST_WEIGHT)
-        ratio = np.exp(log_amount[rows]) / unit[rows, None]
-        # The chance to exceed it keeps its digits where it is small.
-        beyond[rows] += of[rows, None] * special.betainc(tail[rows, None], shape[rows, None], 1 / (1 + ratio))
-    score = np.clip(-special.ndtri(beyond), -_FURTHEST_SCORE, _FURTHEST_SCORE)
-    # Where the table begins nobody is below it, nearly; scores rise.
-    return log_amount, np.maximum.accumulate(score, axis=1) + np.arange(_PLACES) * 1e-12
 
 
 def _nodes(doubt: FloatArray | None) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from kehu_analysis.data import contract
@@ -91,18 +91,22 @@ def record_of(path: Path) -> ChapterRecord:
     """
     number, _, name = path.stem.partition("_")
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, AttributeError) as error:
+        # Plain JSON: nbformat takes long to import, and every kernel imports this module.
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        sources = ["".join(cell["source"]) for cell in cells]
+        tagged = ["parameters" in cell["metadata"].get("tags", ()) for cell in cells]
+        told = [source for source, is_told in zip(sources, tagged, strict=True) if is_told]
+        metadata = notebook["metadata"].get(METADATA, {})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise _refusal(path, Phrase("fault.unreadable_notebook")) from error
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if not any(f'open_workbook("{name}"' in cell.source for cell in cells):
+    if not any(f'open_workbook("{name}"' in source for source in sources):
         raise _refusal(path, Phrase("fault.opens_another_chapter", {"chapter": name}))
-    told = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ())]
     values = _literals(told[0]) if len(told) == 1 else None
     if values is None or not set(Parameters.model_fields) <= set(values):
         raise _refusal(path, Phrase("fault.parameters_cell", {"names": ", ".join(Parameters.model_fields)}))
     try:
-        stated = Stated.model_validate(notebook.metadata.get(METADATA, {}))
+        stated = Stated.model_validate(metadata)
     except ValidationError as error:
         raise _refusal(path, describe_fault(error.errors()[0])) from error
     own: dict[str, Any] = {key: (type(value), value) for key, value in values.items() if key not in _COMMON}

@@ -457,7 +457,8 @@ def test_run_that_is_ended_leaves_no_kernel(tiny, tmp_path, number, code):
     cell = f"""import os, pathlib, time
 pathlib.Path({str(noted)!r}).write_text(str(os.getpid()))
 time.sleep(100)"""
-    options = ["--out", tiny.out, "--notebooks", tiny(cell)]
+    # The chapter that starts first: what is waited for is one kernel.
+    options = ["--out", tiny.out, "--notebooks", tiny(cell, chapter="segmentation")]
     command = [sys.executable, "-m", "kehu_analysis.cli", "report", tiny.data, *options]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c

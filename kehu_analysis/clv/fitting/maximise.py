@@ -86,6 +86,7 @@ def maximise(
     tolerance: float,
     curvature: FloatArray | None = None,
     roughly: bool = False,
+    centre: FloatArray | None = None,
 ) -> Maximum:
     """Climb to the maximum by Newton steps, halved where they overshoot, and judge the place reached.
 
@@ -107,11 +108,13 @@ def maximise(
         Minus the Hessian near the start, where it is known, shape (k, k): the first steps are made with it.
     roughly
         Whether the first place within the tolerance will do, judged by the differences at hand.
+    centre
+        Of the region that is searched, shape (k,); by default the start.
 
     Returns
     -------
     Maximum
-        Within e^9 of the start in every parameter: the place itself, or the point of that boundary where the
+        Within e^9 of the centre in every parameter: the place itself, or the point of that boundary where the
         log-likelihood is largest.
 
     Examples
@@ -123,7 +126,8 @@ def maximise(
     (True, [2.0, 2.0])
     """
     counted = _Counted(objective)
-    low, high = start - _FURTHEST, start + _FURTHEST
+    middle = start if centre is None else centre
+    low, high = middle - _FURTHEST, middle + _FURTHEST
     location = start
     value, gradient = counted(location)
     distance = np.inf if curvature is None else 0.0

@@ -37,10 +37,11 @@ SAME_TOTALS = 1e-9
 
 
 class FirstGuess(NamedTuple):
-    """Where a search begins: parameters in the sample's measure, and minus the Hessian in their logarithms if known."""
+    """Where a search begins, in the sample's measure; minus the Hessian in logarithms if known; what it is around."""
 
     parameters: FloatArray
     curvature: FloatArray | None = None
+    centre: FloatArray | None = None
 
 
 class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn carries no types
@@ -103,6 +104,10 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
     def _other_starts(self, parameters: FloatArray) -> list[FloatArray]:
         """Return further parameters to begin with where a search ended, at ``parameters``, at no sure maximum."""
         return []
+
+    def _promising(self, starts: list[FloatArray], here: FloatArray, sample: Sample) -> list[FloatArray]:
+        """Return those starts, or better ones, that may lead higher than to ``here``."""
+        return starts
 
     @abstractmethod
     def log_likelihoods(self, parameters: Sequence[FloatArray], sample: Sample) -> tuple[FloatArray, FloatArray]:
@@ -186,15 +191,17 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         # From where the model begins; and where that may not lead to the highest, from its other beginnings too.
         n_positive = len(self.parameter_names)
 
-        def climb(parameters: FloatArray, curvature: FloatArray | None = None) -> Maximum:
-            return objective.climb(np.concatenate([np.log(parameters), np.zeros(n_places - n_positive)]), curvature)
+        def place_of(parameters: FloatArray) -> FloatArray:
+            return np.concatenate([np.log(parameters), np.zeros(n_places - n_positive)])
 
         first = self._first_guess(objective.sample)
-        top = climb(first.parameters, first.curvature if n_places == n_positive else None)
+        centre = None if first.centre is None else place_of(first.centre)
+        top = objective.climb(place_of(first.parameters), first.curvature if n_places == n_positive else None, centre)
         if top.converged and not top.at_boundary.any() and not self._has_several_maxima:
             return top
-        for start in self._other_starts(objective.parameters(top.location)[:n_positive]):
-            other = climb(start)
+        here = objective.parameters(top.location)[:n_positive]
+        for start in self._promising(self._other_starts(here), here, objective.sample):
+            other = objective.climb(place_of(start))
             # The same maximum, found from elsewhere, differs in the last bits alone: the first one stays.
             is_higher = other.value > top.value + _SAME_MAXIMUM * max(1.0, abs(top.value))
             if other.converged > top.converged or (other.converged == top.converged and is_higher):

@@ -60,11 +60,15 @@ class Objective:
         gradient[n_positive:] -= self.model.penalty_weight() * location[n_positive:]
         return float(np.sum(each * weight)) - self.penalty(location), gradient
 
-    def climb(self, start: FloatArray, curvature: FloatArray | None = None) -> Maximum:
+    def climb(
+        self, start: FloatArray, curvature: FloatArray | None = None, centre: FloatArray | None = None
+    ) -> Maximum:
         """Return the maximum that a search from ``start`` finds, whatever the units and origins of covariates."""
         iterations, tolerance = self.model.max_iterations, self.model.tolerance
         if not self.sample.effects:
-            return maximise(self, start, max_iterations=iterations, tolerance=tolerance, curvature=curvature)
+            return maximise(
+                self, start, max_iterations=iterations, tolerance=tolerance, curvature=curvature, centre=centre
+            )
         turn = standardising(self.sample.effects, self.sample.weight, len(self.model.parameter_names), len(start))
 
         def turned(place: FloatArray) -> tuple[float, FloatArray]:

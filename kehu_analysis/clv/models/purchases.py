@@ -14,7 +14,7 @@ from kehu_analysis.clv.arrays import FloatArray
 from kehu_analysis.clv.checks import check_table
 from kehu_analysis.clv.fitting.covariates import CovariateEffects, Targets
 from kehu_analysis.clv.fitting.effects import Effect
-from kehu_analysis.clv.fitting.maximise import maximise
+from kehu_analysis.clv.fitting.maximise import Maximum, maximise
 from kehu_analysis.clv.fitting.maximum_likelihood import FirstGuess, unchanged_on_failure
 from kehu_analysis.clv.fitting.sample import Sample, compressed
 from kehu_analysis.clv.models.histories import DrawnPurchases, History
@@ -30,6 +30,8 @@ _MANY_ROWS = 3000
 _ROUNDED = 1 / 30
 #: How near it comes to its maximum, in standard errors.
 _ROUGHLY = 0.1
+#: What a maximum must be higher by, among rounded ages, to be looked at among the exact ones.
+_HIGHER = 0.1
 
 
 class PurchaseModel(PurchasePredictions):
@@ -140,16 +142,30 @@ class PurchaseModel(PurchasePredictions):
         plain = self._start(sample)
         if len(sample.weight) < _MANY_ROWS:
             return FirstGuess(plain)
-        rounded = _with_rounded_ages(sample)
-
-        def objective(location: FloatArray) -> tuple[float, FloatArray]:
-            each, slopes = self.log_likelihoods(list(np.exp(location)), rounded)
-            return float(np.sum(each * rounded.weight)), np.sum(slopes * rounded.weight, axis=1) * np.exp(location)
-
-        top = maximise(objective, np.log(plain), max_iterations=self.max_iterations, tolerance=_ROUGHLY, roughly=True)
-        if not top.converged or top.at_boundary.any():
+        top = self._climb_roughly(_with_rounded_ages(sample), plain)
+        if not top.converged:
             return FirstGuess(plain)
-        return FirstGuess(np.exp(top.location), top.curvature)
+        # Where some are driven to the boundary the others' curvature there is of no use.
+        return FirstGuess(np.exp(top.location), None if top.at_boundary.any() else top.curvature, plain)
+
+    def _promising(self, starts: list[FloatArray], here: FloatArray, sample: Sample) -> list[FloatArray]:
+        # Among rounded ages it is told sooner whether another start leads higher: covariates do not know.
+        if len(sample.weight) < _MANY_ROWS or self._covariates.names:
+            return starts
+        rounded = _with_rounded_ages(sample)
+        value = self._roughly(np.log(here), rounded)[0]
+        tops = [self._climb_roughly(rounded, start) for start in starts]
+        return [np.exp(top.location) for top in tops if top.value > value + _HIGHER]
+
+    def _climb_roughly(self, rounded: Sample, start: FloatArray) -> Maximum:
+        def objective(location: FloatArray) -> tuple[float, FloatArray]:
+            return self._roughly(location, rounded)
+
+        return maximise(objective, np.log(start), max_iterations=self.max_iterations, tolerance=_ROUGHLY, roughly=True)
+
+    def _roughly(self, location: FloatArray, rounded: Sample) -> tuple[float, FloatArray]:
+        each, slopes = self.log_likelihoods(list(np.exp(location)), rounded)
+        return float(np.sum(each * rounded.weight)), np.sum(slopes * rounded.weight, axis=1) * np.exp(location)
 
     def sample_of(self, summary: pd.DataFrame) -> Sample:
         """Check the summary and compress it."""

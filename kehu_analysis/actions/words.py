@@ -32,7 +32,7 @@ def readable(actions: Finding, lang: str = "zh", *, rows: int | None = None) -> 
     """
     table = actions.table if rows is None else actions.table.head(rows)
     shown = table[[name for name in ("customer_id", "name") if name in table]].copy()
-    shown["kind"] = _words("action_kind", table["kind"], lang)
+    shown["kind"] = table["kind"].map(lambda kind: labels.label(f"action_kind.{kind}", lang)).astype("str")
     shown["reasons"] = [_reasons(row, lang, actions.currency) for row in table.to_dict("records")]
     if actions.table["expected_gain"].notna().any():
         for name in ("expected_gain", "expected_gain_low", "expected_gain_high"):

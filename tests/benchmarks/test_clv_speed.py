@@ -21,6 +21,7 @@ def test_the_simulated_log_has_every_customer_and_is_told_in_days() -> None:
     assert 2 < len(customer) / 3000 < 6
 
 
+@pytest.mark.long
 def test_models_are_measured_and_judged_in_processes_of_their_own(tmp_path: Path) -> None:
     folder = make_data([400], tmp_path)["400"]
     outcomes = measure_models("400", folder, 1, 60, ["ours"], ["BetaGeoModel"])

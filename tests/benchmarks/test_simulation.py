@@ -9,6 +9,7 @@ from benchmarks.data_speed import Best
 from benchmarks.simulation import DATASET, GENERATION, LOG, limits, measure_company
 
 
+@pytest.mark.long
 def test_a_company_is_written_and_summarised_in_processes_of_their_own(tmp_path: Path) -> None:
     n_lines, found = measure_company(60, 1, tmp_path)
     assert n_lines == pq.read_metadata(tmp_path / "company" / "transactions.parquet").num_rows > 1000

@@ -19,6 +19,7 @@ from kehu_analysis.data import contract
 from kehu_analysis.data.reading.sources import SUFFIXES
 from kehu_analysis.data.settings import DatasetSettings, TableSettings, read_settings
 from kehu_analysis.segmentation.rfm import RULES
+from kehu_analysis.workbook import record
 from kehu_analysis.workbook.chapters import CHAPTERS, chosen
 from kehu_analysis.workbook.own_chapters import METADATA, Stated
 from kehu_analysis.workbook.parameters import Parameters, read_assignments, share_out
@@ -429,3 +430,23 @@ def test_report_folder_is_described() -> None:
         table = next(table for table in tables(page) if "index.html" in table[1][0])
         for file in (code_words(row[0])[0] for row in table[1:]):
             assert json.dumps(file.partition("/")[0]) in sources, file
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_readme_names_what_is_in_a_report_folder(page, demo_report):
+    (told,) = (rows for rows in tables(page) if any("manifest.json" in row[0] for row in rows))
+    patterns = [row[0].strip("`") for row in told[1:]]
+    files = {path.relative_to(demo_report) for path in demo_report.rglob("*") if path.is_file()}
+    assert all(any(path.match(pattern) for path in files) for pattern in patterns)
+    assert [path for path in files if not any(path.match(pattern) for pattern in patterns)] == []
+
+
+def test_methods_tell_the_digits_that_are_kept(demo_report):
+    assert f"{record.DIGITS} significant digits" in text_of("docs/METHODS.md")
+    metrics = json.loads((demo_report / "metrics.json").read_text(encoding="utf-8"))
+    facts = [
+        fact["value"] for chapter in metrics["facts"].values() for found in chapter.values() for fact in found.values()
+    ]
+    numbers = [value for value in facts if isinstance(value, float)]
+    assert len(numbers) > 50
+    assert [value for value in numbers if value not in (float(f"{value:.{record.DIGITS}g}"), round(value, 2))] == []

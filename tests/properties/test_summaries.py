@@ -16,6 +16,9 @@ from kehu_analysis import open_dataset
 from kehu_analysis.data import check_dataset
 from kehu_analysis.periods import DAYS_PER_UNIT
 from kehu_analysis.summaries import btyd_summary, cohorts, customer_history, monthly_sales
+from tests.scale import at_scale, scaled
+
+pytestmark = scaled
 
 START = date(2023, 1, 1)
 LINE = st.tuples(
@@ -24,9 +27,9 @@ LINE = st.tuples(
     st.integers(-3000, 9000).map(lambda cents: Decimal(cents) / 100),
 )
 LOGS = st.lists(LINE, min_size=1, max_size=40)
-MODEST = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MODEST = settings(max_examples=at_scale(8, 25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 #: Where each example is a data set that is read from files.
-FEW = settings(MODEST, max_examples=12)
+FEW = settings(MODEST, max_examples=at_scale(5, 12))
 
 
 def frame_of(lines):

@@ -209,7 +209,7 @@ def run_tiny(tiny, folder, *arguments):
         ("import os; os.kill(os.getpid(), 9)", (), "died"),
         ("import sys; sys.exit(0)", (), "stopped at its cell 3"),
         ("x = 1", (), "left no findings"),
-        ("import time; time.sleep(120)", ("--timeout", "12"), "not done in time"),
+        ("import time; time.sleep(120)", ("--timeout", "8"), "not done in time"),
     ],
     ids=["raises", "killed", "ends early", "finds nothing", "hangs"],
 )
@@ -451,7 +451,9 @@ folder.mkdir()
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
-@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
+@pytest.mark.parametrize(
+    ("number", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.long), ("SIGKILL", -9)]
+)
 def test_run_that_is_ended_leaves_no_kernel(tiny, tmp_path, number, code):
     noted = tmp_path / "pid"
     cell = f"""import os, pathlib, time

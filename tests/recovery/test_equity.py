@@ -17,7 +17,7 @@ N_CUSTOMERS = 300
 MARGIN, DISCOUNT_RATE, YEARS = 0.3, 0.5, 1.0  # so high a rate that a wrong one would be seen
 YEAR_WEEKS = 365.25 / 7
 HORIZON = YEARS * YEAR_WEEKS
-N_DRAWS = 64
+N_DRAWS = 32
 
 
 @scaled

@@ -13,7 +13,7 @@ from tests.scale import scaled
 TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
 N_CUSTOMERS = 500
 HORIZON = 26.0
-N_DRAWS = 64
+N_DRAWS = 16
 
 
 @scaled

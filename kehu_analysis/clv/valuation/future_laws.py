@@ -14,6 +14,8 @@ from kehu_analysis.clv.numerics.future_counts import FutureCounts
 from kehu_analysis.clv.valuation.amount_terms import PLACES, moments_of, table_of, terms_of
 from kehu_analysis.clv.valuation.kinds import Kinds
 
+#: An amount is looked at until so many purchases.
+_MOST_PURCHASES = 1500.0
 #: Kinds times purchases held at once.
 _CELLS = 20_000
 #: Nodes and weights by which a normal doubt about the logarithm of what is expected is integrated out.
@@ -150,8 +152,12 @@ class AmountLaw:
         self.purchases, self._nothing = np.zeros(size), np.zeros(size)
         self.moments = np.zeros((3, size))
         self._log_amount, self._score = np.zeros((2, size, PLACES))
-        for rows, counts in counts_of_kinds(model, kinds, np.full(size, length), parameters):
-            terms = terms_of(counts, np.full(len(rows), length), rate, p)
+        # Of thousands of purchases the number is as good as the time; their mean is the customer's own anyway.
+        t = np.full(size, length)
+        sets = spread(parameters, kinds.effects, len(model.parameter_names))
+        t *= np.minimum(1.0, _MOST_PURCHASES / model.most_purchases(kinds.past, t, sets))
+        for rows, counts in counts_of_kinds(model, kinds, t, parameters):
+            terms = terms_of(counts, t[rows], rate, p)
             self._nothing[rows] = counts.still[0] + counts.left[0]
             self.purchases[rows] = np.sum(terms.weight * terms.mean, axis=0) / p
             self.moments[:, rows] = moments_of(terms, self._tail[rows], int(kinds.number.sum()))

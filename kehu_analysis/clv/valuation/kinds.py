@@ -47,6 +47,8 @@ class Kinds(NamedTuple):
         Customers of each, (n_kinds,).
     effects
         What covariates do to the parameters of each.
+    is_binned
+        Whether pasts that differ were put together.
     """
 
     place: IntArray
@@ -54,6 +56,7 @@ class Kinds(NamedTuple):
     past: History
     number: FloatArray
     effects: tuple[Effect, ...]
+    is_binned: bool
 
 
 def kinds_of(
@@ -94,7 +97,8 @@ def kinds_of(
     keys = {name: getattr(past, name) for name in fields}
     shifts = _shifts(effects, coefficients)
     group, number = _grouped([*keys.values(), *shifts])
-    if len(number) > fineness.few:
+    is_binned = len(number) > fineness.few
+    if is_binned:
         group, number = _grouped([*(_binned(name, past, fineness) for name in fields), *shifts])
     first = np.empty(len(number), dtype=np.intp)
     first[group[::-1]] = np.arange(len(group))[::-1]
@@ -105,7 +109,7 @@ def kinds_of(
         np.where(np.isclose(mean, one, rtol=1e-12, atol=0), one, mean) for mean, one in zip(means, same, strict=True)
     ]
     exact[1] = np.minimum(exact[1], exact[2])
-    return Kinds(group, first, History(*exact), number, tuple(effect.part(first) for effect in effects))
+    return Kinds(group, first, History(*exact), number, tuple(effect.part(first) for effect in effects), is_binned)
 
 
 def _grouped(columns: Sequence[FloatArray]) -> tuple[IntArray, FloatArray]:

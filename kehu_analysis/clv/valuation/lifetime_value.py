@@ -178,7 +178,7 @@ def customer_lifetime_value(
         "interval": Fact(interval, "share"),
         **_total(equity),
         "expected_purchases": Fact(float(table["expected_purchases"].sum(skipna=False)), "purchases"),
-        "binning_error": Fact(outlook.binning_error(), "share"),
+        "binning_error_ppm": Fact(1e6 * outlook.binning_error(), "number"),
         **_concentration(table),
         "n_without_spend": Fact(int((repeats & (customers["monetary_value"] <= 0)).sum()), "customers"),
         "n_negative_margin": Fact(int((share < 0).sum()), "customers"),
@@ -210,7 +210,7 @@ def customer_lifetime_value(
         table,
         facts,
         parameters,
-        _notes(facts, varies=varies),
+        _notes(facts, varies=varies, binned=outlook.is_binned),
         segments=equity.by_segment(names),
     )
 
@@ -298,7 +298,7 @@ def _known_costs(customers: pd.DataFrame, margin: float | str | None) -> dict[st
     }
 
 
-def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
+def _notes(facts: Mapping[str, Fact], *, varies: bool, binned: bool) -> tuple[str, ...]:
     days, known = facts["horizon_days"].value, facts["history_days"].value
     top = facts["top_share_of_value"].value
     conditions = {
@@ -307,6 +307,7 @@ def _notes(facts: Mapping[str, Fact], *, varies: bool) -> tuple[str, ...]:
         f"value_is_{facts['value_is'].value}": True,
         "value_interval_kinds": varies,
         "value_interval_kinds_fixed": not varies,
+        "customers_put_together": binned,
         "horizon_beyond_history": isinstance(days, float) and isinstance(known, int) and days > known,
         "left_out_of_spend": bool(facts["n_without_spend"].value),
         "margin_below_zero": bool(facts["n_negative_margin"].value),

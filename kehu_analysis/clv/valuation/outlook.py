@@ -96,6 +96,11 @@ class Outlook:
         """Customers whose pasts are alike."""
         return self._kinds(_ALL, self._fineness)
 
+    @property
+    def is_binned(self) -> bool:
+        """Tell whether a kind stands for customers who are only much alike."""
+        return self.kinds.is_binned
+
     def binning_error(self) -> float:
         """Return by what share the purchases expected of all together differ when each kind counts as its mean past."""
         kinds = self.kinds

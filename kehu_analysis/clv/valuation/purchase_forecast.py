@@ -134,7 +134,7 @@ def purchase_forecast(
         **_totals(totals),
         **_parameter_intervals(outlook, model, spend_model, interval),
         **_quarter_ends(as_of, quarter_days),
-        "binning_error": Fact(outlook.binning_error(), "share"),
+        "binning_error_ppm": Fact(1e6 * outlook.binning_error(), "number"),
         **_concentration(table),
         **parameter_facts("model", model, interval),
         **parameter_facts("gamma_gamma", spend_model, interval),
@@ -153,6 +153,8 @@ def purchase_forecast(
         notes.append("one_time_buyers_alive")
     if checked is not None and "holdout_outside_interval" in checked.notes:
         notes.append("intervals_failed_check")
+    if outlook.is_binned:
+        notes.append("customers_put_together")
     if sum(quarter_days) > history_days:
         notes.append("horizon_beyond_history")
     if spend_model.n_left_out_:

@@ -149,7 +149,14 @@ def law_of_amounts(laws: Sequence[Law], scale: FloatArray, highest: FloatArray, 
     mass = np.roll(_convolved(rows), _CELLS - n_above)
     places = (np.arange(_CELLS) - (_CELLS - n_above) + 0.5) * cell
     below = np.cumsum(mass)
-    return lambda amount: np.interp(amount, places, below, left=0.0, right=1.0)
+    at_nothing = float(below[_CELLS - n_above]) if not (scale < 0).any() else 0.0
+
+    def sum_law(amount: FloatArray) -> FloatArray:
+        # That nobody buys is no matter of cells.
+        found = np.interp(amount, places, below, left=0.0, right=1.0)
+        return np.where(amount >= 0, np.maximum(found, at_nothing), found if not at_nothing else 0.0)
+
+    return sum_law
 
 
 def bounds_of(

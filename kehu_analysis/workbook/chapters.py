@@ -87,6 +87,7 @@ CHAPTERS = (
         10,
         "data_quality",
         "data_quality",
+        uses=("calendar",),
         key_facts=(
             KeyFact("quarter_sales", "amount", "change_on_quarter"),
             KeyFact("quarter_sales", "n_active"),

@@ -6,7 +6,7 @@ import pytest
 
 from kehu_analysis import open_dataset
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.workbook import session
+from kehu_analysis.workbook import display as display_module
 from kehu_analysis.workbook.previous import PREVIOUS_VARIABLE
 from kehu_analysis.workbook.quarters import choose_quarter
 from kehu_analysis.workbook.sentences import sentences
@@ -73,7 +73,7 @@ def overdue(as_of, status="newly_overdue"):
 def shown_by(call, monkeypatch):
     """Return the plain texts that a call shows, and the tables."""
     shown = []
-    monkeypatch.setattr(session, "display", lambda bundle, **_: shown.append(bundle))
+    monkeypatch.setattr(display_module, "display", lambda bundle, **_: shown.append(bundle))
     call()
     return [bundle.get("text/html") or bundle["text/plain"] for bundle in shown]
 

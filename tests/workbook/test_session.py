@@ -83,7 +83,7 @@ def test_what_to_do_is_shown_as_rows(book, monkeypatch):
     doubts = Finding("log_doubts", pd.DataFrame(), {"n_doubts": Fact(2, "count")}, chapter="data_quality")
     said, lead, table, notes = shown_by(lambda: opened.advise([overdue(opened.as_of), doubts]), monkeypatch)
     assert said.startswith(
-        "2 actions for the coming quarter: 1 customers, and 1 decisions of the company.\n\n1. Look into"
+        "2 actions for the coming quarter: 1 customer, and 1 decision of the company.\n\n1. Look into"
     )
     assert "first 1 of 1 rows" in lead
     assert all(word in table for word in ("Call", "usually orders every 2 days", "Salesperson", "2026-04-09"))

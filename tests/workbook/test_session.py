@@ -85,7 +85,7 @@ def test_what_to_do_is_shown_as_rows(book, monkeypatch):
     assert said.startswith(
         "2 actions for the coming quarter: 1 customer, and 1 decision of the company.\n\n1. Look into"
     )
-    assert "first 1 of 1 rows" in lead
+    assert "first 1 of 1 row about" in lead
     assert all(word in table for word in ("Call", "usually orders every 2 days", "Salesperson", "2026-04-09"))
     assert "Listed before" not in table
     assert "expected gain is empty" in notes

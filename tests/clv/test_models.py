@@ -17,10 +17,10 @@ from kehu_analysis.clv import (
     ModifiedBetaGeoModel,
     NBDModel,
     ParetoNBDModel,
-    geometric,
-    rising_factorials,
 )
+from kehu_analysis.clv.models import geometric
 from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.numerics import rising_factorials
 from kehu_analysis.clv.numerics.geometric_dropout import expected_purchases_while_alive
 from kehu_analysis.clv.valuation.intervals import parameter_facts
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from scipy import integrate, optimize, special, stats
 
-from kehu_analysis.clv import exponential_dropout
 from kehu_analysis.clv.fitting.maximum_likelihood import FirstGuess
 from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
 from kehu_analysis.clv.models.purchases import History
+from kehu_analysis.clv.numerics import exponential_dropout
 from kehu_analysis.clv.numerics.exponential_dropout import (
     discounted_lifetime,
     left_before,

@@ -50,6 +50,10 @@ def without(company: Path, source: str, folder: Path) -> Dataset:
         pd.read_parquet(path).drop(columns=column).to_parquet(path, index=False)
     elif table:
         (folder / "data" / f"{table}.parquet").unlink()
+        settings = folder / "data" / "dataset.toml"
+        named = f'[tables.{table}]\nsource = "{table}.parquet"\n'
+        assert named in settings.read_text("utf-8")
+        settings.write_text(settings.read_text("utf-8").replace(named, ""), "utf-8")
     return open_dataset(folder / "data", cache=folder / "cache")
 
 

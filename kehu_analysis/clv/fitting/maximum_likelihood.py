@@ -311,7 +311,8 @@ def _settled(location: FloatArray, covariance: FloatArray) -> FloatArray:
     # What is left of the search, and the last bits of sums that processors take differently, are far below a millionth
     # of a standard error: rounded to that, and to a power of two, a place is the same wherever it was found.
     deviation = np.sqrt(np.diag(covariance))
-    exponent = np.where(deviation > 0, np.floor(np.log2(np.maximum(deviation, 2.0**-60))), 0.0)
+    # One that could be anywhere has a place all the same.
+    exponent = np.where(deviation > 0, np.floor(np.log2(np.clip(deviation, 2.0**-60, 1.0))), 0.0)
     step = 2.0 ** (exponent - _SETTLED_BITS)
     return np.asarray(np.rint(location / step) * step)
 

@@ -195,9 +195,20 @@ class GeometricDropoutModel(PurchaseModel):
         """Return the probability of exactly ``n`` purchases in the next ``t`` of customers who are alive now."""
         return np.clip(probability_of_regular_purchases(self._known(past, parameters), t, n), 0.0, 1.0)
 
-    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
-        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` of customers who are alive now."""
-        return counts_until_purchase(self._known(past, parameters), t, most)
+    def counts_by(
+        self,
+        past: History,
+        t: FloatArray,
+        most: int,
+        parameters: Sequence[FloatArray],
+        one_in: FloatArray | float = 1.0,
+    ) -> FutureCounts:
+        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` of customers who are alive now.
+
+        Where one in so many is counted, so many chances to leave are one, larger by as much.
+        """
+        known = self._known(past, parameters)
+        return counts_until_purchase(known._replace(rate=known.rate * one_in, stay=known.stay / one_in), t, most)
 
     def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the expected number of all coming purchases of customers alive now, discounted."""

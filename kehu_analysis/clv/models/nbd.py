@@ -112,10 +112,17 @@ class NBDModel(PurchaseModel):
         log_ways = -np.log(shape + n) - special.betaln(shape, n + 1.0)
         return np.asarray(np.exp(np.minimum(log_ways - n * np.log1p(rate / t) - shape * np.log1p(t / rate), 0.0)))
 
-    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
+    def counts_by(
+        self,
+        past: History,
+        t: FloatArray,
+        most: int,
+        parameters: Sequence[FloatArray],
+        one_in: FloatArray | float = 1.0,
+    ) -> FutureCounts:
         """Return the probabilities of 0 to ``most`` purchases in the next ``t``."""
         r, alpha = parameters
-        shape, rate = np.broadcast_arrays(r + past.x, alpha + past.T)
+        shape, rate = np.broadcast_arrays(r + past.x, (alpha + past.T) * one_in)
         return counts_for_ever(shape, rate, t, most)
 
     def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:

@@ -123,10 +123,17 @@ class ParetoNBDModel(PurchaseModel):
         r, alpha, s, beta = parameters
         return probability_of_purchases(n, t, r + past.x, alpha + past.T, s, beta + past.T)
 
-    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
+    def counts_by(
+        self,
+        past: History,
+        t: FloatArray,
+        most: int,
+        parameters: Sequence[FloatArray],
+        one_in: FloatArray | float = 1.0,
+    ) -> FutureCounts:
         """Return the probabilities of 0 to ``most`` purchases in the next ``t`` of customers who are alive now."""
         r, alpha, s, beta = parameters
-        shape, rate, s, end_rate = np.broadcast_arrays(r + past.x, alpha + past.T, s, beta + past.T)
+        shape, rate, s, end_rate = np.broadcast_arrays(r + past.x, (alpha + past.T) * one_in, s, beta + past.T)
         return counts_until_end(shape, rate, s, end_rate, t, most)
 
     def residual_while_alive(self, past: History, discount_rate: float, parameters: Sequence[FloatArray]) -> FloatArray:

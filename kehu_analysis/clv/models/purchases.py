@@ -86,8 +86,18 @@ class PurchaseModel(PurchasePredictions):
         self.ridge = ridge
 
     @abstractmethod
-    def counts_by(self, past: History, t: FloatArray, most: int, parameters: Sequence[FloatArray]) -> FutureCounts:
-        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` (> 0) of customers alive now."""
+    def counts_by(
+        self,
+        past: History,
+        t: FloatArray,
+        most: int,
+        parameters: Sequence[FloatArray],
+        one_in: FloatArray | float = 1.0,
+    ) -> FutureCounts:
+        """Return the probabilities of 0 to ``most`` purchases in the next ``t`` (> 0) of customers alive now.
+
+        Of the purchases one in so many is counted, by chance: of thousands of them.
+        """
 
     def stages(self) -> int:
         """Return the number of stages to a purchase."""

@@ -30,8 +30,11 @@ class Terms(NamedTuple):
     mean: FloatArray
 
 
-def terms_of(counts: FutureCounts, length: FloatArray, rate: float, p: float) -> Terms:
-    """Return the mixture of what customers spend, in units of nu; ``length`` of the horizon, (n_kinds,)."""
+def terms_of(counts: FutureCounts, length: FloatArray, rate: float, p: FloatArray) -> Terms:
+    """Return the mixture of what customers spend, in units of nu.
+
+    Of ``length`` is the horizon and of shape ``p`` the spend on what is counted as one, (n_kinds,).
+    """
     numbers = np.arange(1, len(counts.still), dtype=float)
     bins = _bins(len(numbers))
     still, left, (after, spread_of) = counts.still[1:], counts.left[1:], counts.left_times()

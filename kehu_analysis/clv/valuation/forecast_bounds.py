@@ -19,6 +19,7 @@ from kehu_analysis.clv.valuation.discounting import Horizon
 from kehu_analysis.clv.valuation.future_laws import (
     AmountLaw,
     PurchaseLaw,
+    counted_one_in,
     counts_of_kinds,
 )
 from kehu_analysis.clv.valuation.outlook import Outlook
@@ -137,7 +138,9 @@ class ForecastBounds:
         exact = None
         if few and name == "purchases":
             law = PurchaseLaw(self._outlook.model, self._outlook.kinds, self._length, self._outlook.parameters)
-            exact = law_of_counts([law.chances(int(kind)) for kind in self._place], self._outlook.probability_alive)
+            chances = [row for kind in self._place if (row := law.chances(int(kind))) is not None]
+            if len(chances) == len(self._place):
+                exact = law_of_counts(chances, self._outlook.probability_alive)
         elif few:
             amounts = self._amount_law()
 
@@ -158,10 +161,12 @@ class ForecastBounds:
         ends = np.append(ends, ends[-1])
         factorial = np.zeros((len(ends), 3, len(outlook.kinds.number)))
         t = np.full(len(outlook.kinds.number), self._length)
-        for rows, counts in counts_of_kinds(outlook.model, outlook.kinds, t, outlook.parameters):
+        one_in = counted_one_in(outlook.model, outlook.kinds, t, outlook.parameters)
+        for rows, counts in counts_of_kinds(outlook.model, outlook.kinds, t, outlook.parameters, one_in):
+            power = one_in[rows] ** np.arange(1, 4)[:, None]
             for period, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
                 edges = (np.full(len(rows), edge) for edge in (start, end, self._length))
-                factorial[period][:, rows] = counts.factorial_moments(*edges)
+                factorial[period][:, rows] = power * counts.factorial_moments(*edges)
         found: dict[str, list[Moments]] = {"purchases": [], **({"amount": []} if with_amounts else {})}
         alive = outlook.probability_alive
         own = _by_period(outlook.while_alive)

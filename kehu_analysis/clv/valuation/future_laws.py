@@ -14,8 +14,8 @@ from kehu_analysis.clv.numerics.future_counts import FutureCounts
 from kehu_analysis.clv.valuation.amount_terms import PLACES, moments_of, table_of, terms_of
 from kehu_analysis.clv.valuation.kinds import Kinds
 
-#: An amount is looked at until so many purchases.
-_MOST_PURCHASES = 1500.0
+#: Where more purchases than these may come one in some is counted: of numbers, and of amounts, which vary more.
+_MOST_NUMBERS, _MOST_AMOUNTS = 10_000.0, 1500.0
 #: Kinds times purchases held at once.
 _CELLS = 20_000
 #: Nodes and weights by which a normal doubt about the logarithm of what is expected is integrated out.
@@ -28,11 +28,15 @@ _APART = 64.0
 
 
 def counts_of_kinds(
-    model: PurchaseModel, kinds: Kinds, t: FloatArray, parameters: FloatArray
+    model: PurchaseModel, kinds: Kinds, t: FloatArray, parameters: FloatArray, one_in: FloatArray
 ) -> Iterator[tuple[IntArray, FutureCounts]]:
-    """Yield kinds of customers, and how many purchases they may make in the next ``t``, a few kinds at a time."""
-    sets = spread(parameters, kinds.effects, len(model.parameter_names))
-    most = np.broadcast_to(model.most_purchases(kinds.past, t, sets), kinds.number.shape)
+    """Yield kinds of customers, and how many purchases they may make in the next ``t``, a few kinds at a time.
+
+    Of those of each kind one in so many is counted. The means of m, m (m - 1), … of what is counted are those of
+    purchases over its first, second, … power.
+    """
+    counted = _most_purchases(model, kinds, t, parameters) / one_in
+    most = np.where(one_in > 1, np.ceil(counted + 6 * np.sqrt(counted) + 10), counted)
     order = np.argsort(most, kind="stable")
     first = 0
     while first < len(order):
@@ -40,8 +44,20 @@ def counts_of_kinds(
         reach = (most[order[first:]] + 1) * np.arange(1, len(order) - first + 1)
         rows = order[first : first + max(1, int(np.searchsorted(reach, _CELLS)))]
         own = spread(parameters, [effect.part(rows) for effect in kinds.effects], len(model.parameter_names))
-        yield rows, model.counts_by(kinds.past.part(rows), t[rows], int(most[rows[-1]]), own)
+        yield rows, model.counts_by(kinds.past.part(rows), t[rows], int(most[rows[-1]]), own, one_in[rows])
         first += len(rows)
+
+
+def counted_one_in(
+    model: PurchaseModel, kinds: Kinds, t: FloatArray, parameters: FloatArray, most_counted: float = _MOST_NUMBERS
+) -> FloatArray:
+    """Return in how many purchases of each kind one is to be counted, (n_kinds,): where thousands may come, some."""
+    return np.maximum(_most_purchases(model, kinds, t, parameters) / most_counted, 1.0)
+
+
+def _most_purchases(model: PurchaseModel, kinds: Kinds, t: FloatArray, parameters: FloatArray) -> FloatArray:
+    sets = spread(parameters, kinds.effects, len(model.parameter_names))
+    return np.broadcast_to(model.most_purchases(kinds.past, t, sets), kinds.number.shape)
 
 
 class PurchaseLaw:
@@ -77,18 +93,21 @@ class PurchaseLaw:
     ) -> None:
         size = len(kinds.number)
         rows: list[FloatArray] = [np.zeros(0)] * size
-        for node, weight in _nodes(doubt):
-            t = np.full(size, length) if doubt is None else length * np.exp(node * doubt)
-            for members, counts in counts_of_kinds(model, kinds, t, parameters):
+        lengths = [
+            (np.full(size, length) * np.exp(node * (0 if doubt is None else doubt)), w) for node, w in _nodes(doubt)
+        ]
+        self._one_in = counted_one_in(model, kinds, lengths[-1][0], parameters)
+        for t, weight in lengths:
+            for members, counts in counts_of_kinds(model, kinds, t, parameters, self._one_in):
                 chances = weight * (counts.still + counts.left)
                 for place, kind in enumerate(members):
                     rows[kind] = _sum(rows[kind], chances[:, place])
         self._rows = rows
-        self.mean = np.array([np.sum(np.arange(len(row)) * row) for row in rows])
+        self.mean = self._one_in * [np.sum(np.arange(len(row)) * row) for row in rows]
 
-    def chances(self, kind: int) -> FloatArray:
-        """Return the probabilities of 0, 1, … purchases of a kind."""
-        return self._rows[kind]
+    def chances(self, kind: int) -> FloatArray | None:
+        """Return the probabilities of 0, 1, … purchases of a kind; None where too many may come to tell them apart."""
+        return self._rows[kind] if self._one_in[kind] == 1 else None
 
     def bounds(self, place: IntArray, alive: FloatArray, interval: float) -> tuple[IntArray, IntArray]:
         """Return the fewest and the most purchases of each customer, (n,) each.
@@ -108,7 +127,7 @@ class PurchaseLaw:
             wanted = _while_alive(share, alive)
             at = np.searchsorted(table, 2 * place + np.maximum(wanted, 0.0))
             count = np.minimum(at, starts[place + 1] - 1) - starts[place]
-            found.append(np.where(wanted > 0, count, 0).astype(np.intp))
+            found.append(np.where(wanted > 0, np.rint(count * self._one_in[place]), 0).astype(np.intp))
         return found[0], found[1]
 
 
@@ -152,12 +171,10 @@ class AmountLaw:
         self.purchases, self._nothing = np.zeros(size), np.zeros(size)
         self.moments = np.zeros((3, size))
         self._log_amount, self._score = np.zeros((2, size, PLACES))
-        # Of thousands of purchases the number is as good as the time; their mean is the customer's own anyway.
         t = np.full(size, length)
-        sets = spread(parameters, kinds.effects, len(model.parameter_names))
-        t *= np.minimum(1.0, _MOST_PURCHASES / model.most_purchases(kinds.past, t, sets))
-        for rows, counts in counts_of_kinds(model, kinds, t, parameters):
-            terms = terms_of(counts, t[rows], rate, p)
+        one_in = counted_one_in(model, kinds, t, parameters, _MOST_AMOUNTS)
+        for rows, counts in counts_of_kinds(model, kinds, t, parameters, one_in):
+            terms = terms_of(counts, t[rows], rate, p * one_in[rows])
             self._nothing[rows] = counts.still[0] + counts.left[0]
             self.purchases[rows] = np.sum(terms.weight * terms.mean, axis=0) / p
             self.moments[:, rows] = moments_of(terms, self._tail[rows], int(kinds.number.sum()))

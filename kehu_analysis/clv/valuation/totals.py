@@ -194,7 +194,11 @@ def bounds_of(
     corners = [end * furthest if by_factor else end + furthest for end in (centre - reach, centre + reach)]
     ends = float(np.min(corners)), float(np.max(corners))
     found = []
+    below_nothing, at_nothing = below(-float(np.finfo(float).tiny)), below(0.0)
     for share in ((1 - interval) / 2, (1 + interval) / 2):
+        if below_nothing < share <= at_nothing:  # where halves of halves would end a little above
+            found.append(0.0)
+            continue
         left, right = ends
         for _ in range(_STEPS):
             middle = (left + right) / 2

@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 # Two processes, a module's tests in one of them; what costs most is told at the end.
-PYTEST := -n 2 --dist loadscope --durations=15 --durations-min=1
+PYTEST := -n 2 --dist loadscope --no-loadscope-reorder --durations=15 --durations-min=1
 
 # Where nothing compiled is kept every process compiles every package anew, for longer than most of them work.
 unexport PYTHONDONTWRITEBYTECODE

@@ -2,10 +2,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 
 from kehu_analysis import cli
+from tests.scale import at_scale, scaled
+
+settings.register_profile("kehu", max_examples=at_scale(25, 100), deadline=None)
+settings.load_profile("kehu")
+
+#: What takes long in one piece is begun first: what is left at the end is then small enough for two processes to share.
+_BEGUN_FIRST = ("recovery", "report", "docs", "correctness", "workbook", "clv")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long tests first; tests of properties take more examples in full."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(scaled)
+    tests = Path(__file__).parent
+    place = {tests / name: number for number, name in enumerate(_BEGUN_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.parent, len(place)))
 
 
 class Reading(HTMLParser):

@@ -5,10 +5,11 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis.calendar import new_year_break, rest_days, trading_weekdays, working_days
+from tests.scale import examples
 
 SHANGHAI, LONDON = "Asia/Shanghai", "Europe/London"
 NEW_YEARS = [date(2021, 2, 12), date(2022, 2, 1), date(2023, 1, 22), date(2024, 2, 10), date(2025, 1, 29)]
@@ -97,7 +98,7 @@ PLACES = st.sampled_from([SHANGHAI, "Asia/Hong_Kong", "Asia/Dubai", LONDON, "UTC
 
 
 @given(DAYS, st.integers(0, 400), PLACES, st.dictionaries(st.integers(-5, 405), st.booleans(), max_size=20))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_own_calendar_wins_on_its_days_and_nowhere_else(first, n_days, timezone, own):
     last = date.fromordinal(min(first.toordinal() + n_days, date.max.toordinal()))
     stated = {date.fromordinal(first.toordinal() + n): works for n, works in own.items()
@@ -115,7 +116,7 @@ def test_the_own_calendar_wins_on_its_days_and_nowhere_else(first, n_days, timez
 
 
 @given(DAYS, st.integers(0, 400), st.integers(0, 400), PLACES)
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_a_part_is_judged_like_the_whole(first, before, after, timezone):
     middle, last = (
         date.fromordinal(min(first.toordinal() + n, date.max.toordinal())) for n in (before, before + after)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import grimp
+import matplotlib
 import pytest
 
 import kehu_analysis
@@ -47,9 +48,14 @@ def run_python(code: str, *arguments: str, cwd: Path, **environment: str) -> sub
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Imported:
-    home, cache = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("cache")
-    # matplotlib keeps its list of fonts: that is its own affair, and goes elsewhere.
-    places = {"HOME": str(home), "USERPROFILE": str(home), "MPLCONFIGDIR": str(cache), "KEHU_CACHE": str(home / "kehu")}
+    home = tmp_path_factory.mktemp("home")
+    # matplotlib keeps its list of fonts: that is its own affair, and stays where it has made one.
+    places = {
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "MPLCONFIGDIR": matplotlib.get_configdir(),
+        "KEHU_CACHE": str(home / "kehu"),
+    }
     done = run_python(IMPORT_ALL, *MODULES, cwd=home, **places)
     return Imported(done.stdout, done.stderr, list(home.rglob("*")))
 

@@ -7,15 +7,16 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis.actions import ACTION_COLUMNS, KINDS, OWNERS, action_id
 from kehu_analysis.actions.deadlines import DAYS_AFTER, due_on
 from kehu_analysis.actions.rows import listed_before, merge_proposals, propose
+from tests.scale import examples
 
 AS_OF = date(2026, 9, 30)
-few = settings(deadline=None, max_examples=40)
+few = examples(40)
 IDS = st.sampled_from(["", "a", "b", "007", "=1+1", "<b>"])
 AMOUNTS = st.none() | st.floats(0, 1e9)
 PROPOSED = st.lists(

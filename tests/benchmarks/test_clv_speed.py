@@ -10,6 +10,9 @@ from benchmarks.clv_data import OLDEST, simulated_log
 from benchmarks.clv_speed import CDNOW, MANY, Outcome, limits, make_data, measure_models, model_rows
 from benchmarks.measure import Measurement
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 
 def test_the_simulated_log_has_every_customer_and_is_told_in_days() -> None:
     customer, day, amount = simulated_log(3000, np.random.default_rng(1))

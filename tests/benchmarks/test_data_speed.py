@@ -13,6 +13,9 @@ from benchmarks.measure import Phases, run
 from benchmarks.report import table, write_between_markers
 from benchmarks.skewed_log import write_log
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -8,6 +8,9 @@ import pytest
 from benchmarks.data_speed import Best
 from benchmarks.simulation import DATASET, GENERATION, LOG, limits, measure_company
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.long
 def test_a_company_is_written_and_summarised_in_processes_of_their_own(tmp_path: Path) -> None:

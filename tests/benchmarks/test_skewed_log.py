@@ -8,6 +8,9 @@ import pytest
 
 from benchmarks.skewed_log import BLOCK_LINES, log_chunks, write_log
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 N_LINES = BLOCK_LINES + 20_000
 
 

@@ -276,6 +276,7 @@ def test_a_model_of_regular_buyers_takes_covariates(data):
     assert BetaGeoCNBDModel(k=2, **BOTH).fit(drawn).k_ == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", [BetaGeoModel, ModifiedBetaGeoModel])
 def test_covariates_of_how_alike_customers_are_let_a_and_b_move_apart(model):
     rng = np.random.default_rng(5)

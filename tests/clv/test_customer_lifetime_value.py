@@ -23,6 +23,7 @@ from kehu_analysis.clv.models.purchases import History
 from kehu_analysis.clv.valuation import lifetime_value as value_module
 from kehu_analysis.clv.valuation.discounting import Horizon, discounted_purchases_while_alive
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
+from tests.scale import at_scale, scaled
 
 YEAR_WEEKS = 365.25 / 7
 
@@ -73,7 +74,15 @@ def expected(model, past, t, parameters):
 
 @pytest.mark.parametrize("model", [BetaGeoModel(), ParetoNBDModel()])
 @pytest.mark.parametrize("parameters", [(0.5, 10.0, 0.8, 2.5), (0.04, 2.8, 30.0, 0.6), (20.0, 0.3, 0.1, 40.0)])
-@pytest.mark.parametrize(("years", "rate"), [(0.02, 0.1), (3, 0.1), (3, 5.0), (50, 0.02)])
+@pytest.mark.parametrize(
+    ("years", "rate"),
+    [
+        pytest.param(0.02, 0.1, marks=pytest.mark.long),
+        (3, 0.1),
+        pytest.param(3, 5.0, marks=pytest.mark.long),
+        (50, 0.02),
+    ],
+)
 def test_discounted_purchases_are_dense_sums(model, parameters, years, rate):
     past = History(
         np.array([0.0, 0, 1, 8, 40, 2000]), np.array([0.0, 0, 9, 50, 3, 4990]), np.array([0.1, 90, 52, 278, 4, 5000])
@@ -109,6 +118,7 @@ def test_values_are_margin_times_spend_times_discounted_purchases(finding, summa
     assert table["customer_lifetime_value"].sum() == pytest.approx(finding.facts["customer_equity"].value, abs=0.01)
 
 
+@pytest.mark.long
 def test_an_endless_horizon_is_the_limit_of_a_long_one(summary, models):
     some = summary.head(40)
     for purchase_model in (models["purchase_model"], ParetoNBDModel().fit(summary)):
@@ -173,6 +183,7 @@ def test_parameter_bounds_are_the_spread_of_values_under_drawn_parameters(findin
     np.testing.assert_allclose(found, np.log(several).std(axis=0), rtol=0.4)
 
 
+@pytest.mark.long
 def test_fixed_parameters_and_varying_ones_agree_where_there_are_many_customers(monkeypatch):
     summary = customers(3000, seed=8)
     summary["channel"] = np.where(np.arange(3000) % 3 == 0, "shop", "web")
@@ -237,11 +248,12 @@ def test_numbers_are_read_from_any_type(finding, summary, models):
         customer_lifetime_value(summary, purchase_model=known)
 
 
+@scaled
 def test_bounds_hardly_depend_on_the_seed(summary, models):
     regions = np.where(np.arange(len(summary)) % 5 == 0, "east", "west")
     tables = [
         customer_lifetime_value(summary.assign(region=regions), **models, segment="region", rng=seed).segments
-        for seed in range(8)
+        for seed in range(at_scale(4, 16))
     ]
     lows, highs = (np.array([table[f"equity_{end}"] for table in tables]) for end in ("low", "high"))
     half_width = (highs - lows).mean(axis=0) / 2
@@ -309,6 +321,7 @@ def test_covariates_move_values(summary):
     assert (found["value_low"] <= found["value_high"]).all()
 
 
+@pytest.mark.long
 def test_the_bootstrap_gives_intervals_of_like_width(finding, summary, models):
     found = customer_lifetime_value(summary, **models, horizon=2, margin=0.3, draws=99, parameter_draws="bootstrap")
     widths = [
@@ -395,6 +408,7 @@ def test_without_discount_value_is_that_of_expected_purchases(summary, models):
     np.testing.assert_allclose(table["customer_lifetime_value"], table["expected_purchases"] * table["expected_spend"])
 
 
+@pytest.mark.long
 def test_a_tiny_discount_on_an_endless_horizon_ends(summary, models):
     begun = time.process_time()
     found = customer_lifetime_value(summary, **models, horizon=None, discount_rate=1e-5, draws=19).facts

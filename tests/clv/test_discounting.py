@@ -27,6 +27,7 @@ def test_a_long_horizon_is_cut_where_worth_falls_by_equal_steps():
     assert given.ends()[-1] == pytest.approx(given.length)
 
 
+@pytest.mark.long
 def test_beyond_a_lifetime_a_longer_horizon_changes_no_interval():
     truth = BetaGeoModel()
     truth.params_ = pd.Series({"r": 1.0, "alpha": 8.0, "a": 0.8, "b": 2.5})

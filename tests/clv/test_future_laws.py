@@ -20,6 +20,7 @@ from kehu_analysis.clv.valuation.future_laws import AmountLaw, PurchaseLaw
 from kehu_analysis.clv.valuation.kinds import FINE, kinds_of
 from kehu_analysis.clv.valuation.outlook import Outlook
 from kehu_analysis.clv.valuation.totals import law_of_moments
+from tests.scale import at_scale, scaled
 
 PAST = History(np.array([0.0, 1, 5, 40, 100]), np.array([0.0, 3, 90, 100, 150]), np.array([20.0, 60, 100, 110, 151]))
 SPENT = np.array([0.0, 30, 50, 20, 80])
@@ -112,6 +113,7 @@ def company(n: int, seed: int = 1) -> pd.DataFrame:
     return summary.assign(monetary_value=np.where(x > 0, spend, 0.0))
 
 
+@scaled
 @pytest.mark.parametrize("model", [ParetoNBDModel(), ModifiedBetaGeoModel()])
 def test_mean_and_variance_of_totals_are_those_of_customer_by_customer_draws(model):
     summary = company(600)
@@ -120,7 +122,7 @@ def test_mean_and_variance_of_totals_are_those_of_customer_by_customer_draws(mod
     outlook = Outlook(summary, model, plain_horizons([13.0, 13.0], 1.0), spend)
     bounds = ForecastBounds(outlook, 0.9)
     moments = bounds.moments_of_periods(with_amounts=True)
-    draws, rng = 12_000, np.random.default_rng(2)
+    draws, rng = at_scale(4000, 12_000), np.random.default_rng(2)
     totals = {"purchases": np.zeros((draws, 3)), "amount": np.zeros((draws, 3))}
     variances = {"purchases": np.zeros(3), "amount": np.zeros(3)}
     for first in range(0, 600, 100):
@@ -148,12 +150,13 @@ def test_mean_and_variance_of_totals_are_those_of_customer_by_customer_draws(mod
             assert ((drawn[:, period] >= low) & (drawn[:, period] <= high)).mean() == pytest.approx(0.9, abs=0.015)
 
 
+@scaled
 def test_totals_hardly_depend_on_the_seed():
     summary = company(600)
     spend = GammaGammaModel().fit(summary)
     outlook = Outlook(summary, ParetoNBDModel().fit(summary), plain_horizons([26.0], 1.0), spend)
     bounds = ForecastBounds(outlook, 0.9)
-    found = [bounds.totals(*parameter_sets(outlook, summary, 256, seed)) for seed in range(8)]
+    found = [bounds.totals(*parameter_sets(outlook, summary, 256, seed)) for seed in range(at_scale(4, 16))]
     for name in ("purchases", "amount"):
         low, high = np.array([[one[name][0].low, one[name][0].high] for one in found]).T
         half_width = (high - low).mean() / 2

@@ -186,6 +186,7 @@ def test_what_is_expected_is_what_happens(model, k, d):
         assert (alive[told["frequency"] == 0] < TRUTH[3] / TRUTH[2:].sum()).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("model", "k", "d"), FAMILY)
 def test_discounted_purchases_are_those_that_come(model, k, d):
     # At 0.2 a week what comes after two years weighs nothing.
@@ -308,6 +309,7 @@ def known_customers(k, seed, n=12):
     return Stages(shape, rate, leave, stay, phase), np.exp(rng.uniform(-3, 3, n))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", [1, 2, 5, 12])
 def test_blocks_of_the_sum_over_purchases_are_the_sum(k):
     known, t = known_customers(k, k)
@@ -328,6 +330,7 @@ def test_blocks_of_the_sum_over_purchases_are_the_sum(k):
         assert expected_purchases_while_alive(*known[:4], t) == pytest.approx(expected, rel=1e-8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", [1, 2, 7])
 def test_discounted_purchases_are_the_discounted_increments_of_the_expectation(k):
     known, _ = known_customers(k, 10 + k)

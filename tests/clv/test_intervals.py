@@ -22,6 +22,7 @@ def customers(n: int = 4000) -> pd.DataFrame:
     return summary.assign(monetary_value=np.where(x > 0, spend, 0.0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", [BetaGeoModel(), GammaGammaModel()])
 def test_the_bootstrap_spreads_as_the_normal_approximation_does(model):
     summary = customers()

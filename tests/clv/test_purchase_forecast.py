@@ -86,6 +86,7 @@ def test_intervals_lie_around_the_expectations(finding):
     assert (table["amount_low"] <= table["amount_high"]).all()
 
 
+@pytest.mark.long
 def test_parameter_interval_agrees_with_drawn_parameters():
     # Many customers, so that the logarithm of the total is near enough linear in the parameters' logarithms.
     summary = customers(4000)

@@ -11,7 +11,7 @@ from kehu_analysis.clv import model_reservations
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from tests.scale import at_scale, scaled
 
-N_LOGS = at_scale(40, 100)
+N_LOGS = at_scale(20, 100)
 #: Of so many clean logs a test of level 0.01 gives more alarms than this once in a thousand times.
 MOST_FALSE_ALARMS = stats.binom.ppf(0.999, N_LOGS, 0.01)
 FIRST_MONTH, MONTHS = pd.Period("2023-04", "M"), 30

@@ -99,7 +99,7 @@ def test_discounted_lifetimes_are_sums_of_survival(alpha, beta, rate):
         assert model.discounted_expected_residual_lifetime(renewed, rate) == pytest.approx(residual, rel=1e-11)
 
 
-@pytest.mark.parametrize("rate", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("rate", [1e-3, pytest.param(1e-5, marks=pytest.mark.long), 1e-7])
 @pytest.mark.parametrize(("leave", "stay"), [(0.2, 0.8), (0.7, 40.0), (3.0, 2.0), (1e3, 1e6), (1.0, 1.0)])
 def test_discounting_next_to_nothing_is_exact_too(leave, stay, rate):
     # The sum over i as an integral over the chance p to leave, in its logit: z (1 - p) / (1 - z (1 - p)).

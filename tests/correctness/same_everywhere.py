@@ -8,6 +8,7 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import threadpoolctl
 
@@ -16,7 +17,8 @@ from tests.company import small_company
 from tests.rooms import ROOT
 
 
-def main() -> None:
+def made() -> dict[str, Any]:
+    """Return the kernels at work here, and the hash of each file of the examples' findings."""
     with tempfile.TemporaryDirectory() as folder:
         company, kept = small_company(Path(folder)), Path(folder) / "kept"
         for path in sorted((ROOT / "tests").glob("*/examples.py")):
@@ -25,8 +27,8 @@ def main() -> None:
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(kept.iterdir())}
     libraries = [one for one in threadpoolctl.threadpool_info() if "blas" in one["internal_api"]]
     kernels = sorted({str(one.get("architecture")) for one in libraries})
-    sys.stdout.write(json.dumps({"kernels": kernels, "files": files}))
+    return {"kernels": kernels, "files": files}
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(json.dumps(made()))

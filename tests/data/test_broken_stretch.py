@@ -5,6 +5,9 @@ import pytest
 from kehu_analysis.data.reading import delimited
 from kehu_analysis.errors import DataError
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 HEADER = "customer_id,date,amount\n"
 SOUND = "1,2026-01-05,1\n"
 BROKEN = f"1,{'x' * 200}\n"
@@ -14,7 +17,7 @@ def classes(dataset):
     return dataset.line_classes().groupby("line_class")["n_lines"].sum().to_dict()
 
 
-@pytest.mark.parametrize("n_broken", [10, 3_000, 30_000])
+@pytest.mark.parametrize("n_broken", [10, 3_000, pytest.param(30_000, marks=pytest.mark.long)])
 def test_broken_lines_between_sound_ones_are_all_counted(check, n_broken):
     dataset = check(transactions=HEADER + SOUND * 500_000 + BROKEN * n_broken + SOUND * 100_000)
     assert classes(dataset) == {"accepted": 600_000, "rejected": n_broken}

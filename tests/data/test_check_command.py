@@ -321,6 +321,7 @@ def test_a_fault_of_the_program_is_one_sentence_and_a_trace_in_a_file(folder, ca
     assert "last-error.txt" in kehu("check", folder, "--lang", "en")[2]
 
 
+@pytest.mark.long
 def test_as_a_command_of_its_own_on_a_terminal_without_chinese(folder, cache):
     write(
         folder,

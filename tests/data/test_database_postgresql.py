@@ -23,12 +23,15 @@ from kehu_analysis import cli
 from kehu_analysis.data import check_dataset
 from kehu_analysis.data.database import import_tables
 from kehu_analysis.errors import RunError, UsageError
-from tests.scale import at_scale, scaled
+from tests.scale import scaled
+
+#: Told by make test-long.
+pytestmark = pytest.mark.long
 
 #: Set where the server must be there: its absence then fails and does not skip.
 NEEDED = "CI_NEEDS_POSTGRESQL"
 PASSWORD, IN_ADDRESS = "s3cret/p@ss:字", "s3cret%2Fp%40ss%3A%E5%AD%97"
-N_ROWS = at_scale(250_000, 1_000_000)
+N_ROWS = 1_000_000
 SHOP = """
 CREATE ROLE reader LOGIN PASSWORD '{password}';
 CREATE UNLOGGED TABLE transactions AS

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import open_dataset
 from kehu_analysis.data.doubts import COLUMNS, REASONS, doubtful_periods
 from kehu_analysis.workbook.session import Workbook
+from tests.scale import examples
 
 SHANGHAI, LONDON = "Asia/Shanghai", "Europe/London"
 #: Lunar New Years of the calendar, against which the closures are planted.
@@ -305,7 +306,7 @@ DAY = st.tuples(
 
 
 @given(st.lists(DAY, max_size=30, unique_by=lambda day: day[0]), st.sampled_from([SHANGHAI, LONDON, "UTC", "?"]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_any_days_can_be_asked(rows, timezone):
     days = pd.DataFrame(rows, columns=["date", "n_lines", "share", "amount", "median_amount"])
     days = days.assign(n_repeated_lines=(days["n_lines"] * days["share"]).astype("int64"), n_customers=1)

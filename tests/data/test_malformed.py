@@ -14,7 +14,7 @@ from tests.scale import at_scale, scaled
 
 #: Seeds of ``make test-long``; the commands' begin where they end.
 N_CASES = 500
-N_SEEDS, N_CHUNKS, N_COMMANDS = at_scale(60, N_CASES), at_scale(2, 10), at_scale(2, 10)
+N_SEEDS, N_CHUNKS, N_COMMANDS = at_scale(24, N_CASES), at_scale(1, 10), at_scale(1, 10)
 
 
 @pytest.fixture(scope="module")

@@ -148,6 +148,7 @@ def test_parquet_stamps(folder, kind, values, day, monkeypatch):
 HOSTILE_NAMES = ["sales [2026].csv", "a*.csv", "what?.csv", 'it\'s "x".csv', "客户 数据.csv", "region=n.csv"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_hostile_file_and_folder_names(tmp_path, name):
     folder = tmp_path / f"dir={name.removesuffix('.csv')}"

@@ -36,7 +36,7 @@ def shifted_beta_geo(alpha, beta):
     return model
 
 
-@examples(150)
+@examples(40)
 @given(customers(), parameters, parameters, parameters, parameters, steps, rates)
 def test_beta_geo_beta_binom_predictions(summary, alpha, beta, gamma, delta, t, rate):
     model = beta_geo_beta_binom(alpha, beta, gamma, delta)

@@ -7,13 +7,13 @@ from kehu_analysis.clv import BetaGeoCNBDModel, ModifiedBetaGeoCNBDModel
 from kehu_analysis.clv.valuation.forecast_bounds import predictive_totals
 from kehu_analysis.clv.valuation.intervals import parameter_facts
 from tests.recovery.harness import LEVEL, WORLDS, Estimate, Row, assert_recovered, lognormal, run
-from tests.scale import scaled
+from tests.scale import at_scale, scaled
 
 # BG/NBD itself is recovered with the value of its customers, future and all.
 TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
 N_CUSTOMERS = 500
 HORIZON = 26.0
-N_DRAWS = 16
+N_DRAWS = 24
 
 
 @scaled
@@ -22,7 +22,7 @@ def test_the_truth_is_found_again():
 
 
 def world(rng: np.random.Generator) -> list[Estimate]:
-    cases = (ModifiedBetaGeoCNBDModel(k=1), ModifiedBetaGeoCNBDModel(k=2), BetaGeoCNBDModel(k=2))
+    cases = (ModifiedBetaGeoCNBDModel(k=2), *at_scale((), (ModifiedBetaGeoCNBDModel(k=1), BetaGeoCNBDModel(k=2))))
     return [estimate for model in cases for estimate in one_model(model, rng)]
 
 

@@ -27,7 +27,7 @@ PURCHASES = {"r": 1.5, "alpha": 5.0, "a": 1.2, "b": 3.0}
 SPEND = {"p": 2.0, "q": 4.0, "v": 18.0}
 N_CUSTOMERS = 500
 HORIZON = 26.0
-N_DRAWS = 64
+N_DRAWS = 24
 
 
 @scaled

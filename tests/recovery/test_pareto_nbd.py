@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 TRUTH = {"r": 1.5, "alpha": 5.0, "s": 1.2, "beta": 20.0}
 N_CUSTOMERS = 400
 HORIZON = 26.0
-N_DRAWS = 64
+N_DRAWS = 24
 
 
 @scaled

@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.segmentation import grade_customers
+from tests.scale import examples
 
 # The worked example of the handbook's grading procedure: 20 customers, 2.5 million in sales over three months;
 # the first 4 bring 80 %, the 5th to 10th 15 %, the last 10 5 %.
@@ -38,7 +39,7 @@ def test_handbook_example():
     assert facts["total_amount"].value == 2_500_000.0
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     scale=st.floats(1e-6, 1e7) | st.sampled_from([1 / 3, 0.1, 1e-4, 7 / 11]),
     ulps=st.lists(st.integers(-4, 4), min_size=60, max_size=60),
@@ -55,7 +56,7 @@ def test_handbook_example_whatever_the_last_bits_the_scale_and_the_order(scale, 
     assert grades(shuffled).tolist() == EXPECTED
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     amounts=st.lists(st.decimals(0, 10_000, places=2).map(float), min_size=1, max_size=30).filter(lambda x: sum(x) > 0),
     by=st.sampled_from([("share", None), ("amount", (500.0, 20.0)), ("rank", (2, 5, 9))]),

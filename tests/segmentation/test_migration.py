@@ -120,6 +120,7 @@ def chancy_sales(seed, n_customers=400):
     return frame, pd.Series(lasting, index=[f"{i:03d}" for i in range(n_customers)])
 
 
+@pytest.mark.long
 def test_what_is_told_to_last_of_the_largest_falls_does_last():
     raw, shrunken, true = 0.0, 0.0, 0.0
     for seed in range(30):

@@ -4,13 +4,14 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import labels
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.segmentation import rfm_profile, rfm_segments
 from kehu_analysis.segmentation.rfm import RULES, SEGMENTS
+from tests.scale import examples
 
 AS_OF = date(2026, 9, 30)
 
@@ -81,7 +82,7 @@ def test_most_customers_bought_on_the_last_day_and_are_not_lost(n_latest, score)
     assert not set(latest["segment"]) & {"lost", "at_risk", "must_win_back"}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     counts=st.lists(st.integers(0, 4), min_size=10, max_size=60),
     seed=st.integers(0, 2**16),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import statsmodels.api as sm
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +25,9 @@ from tests.simulate.evidence import (
     segment_value,
     type_value,
 )
+
+#: Told by make test-long.
+pytestmark = pytest.mark.long
 
 ASSORTMENT = parameters()["assortment"]
 

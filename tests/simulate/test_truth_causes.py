@@ -14,6 +14,9 @@ from kehu_analysis.simulate.sums import Sums
 from kehu_analysis.simulate.world import parameters
 from tests.simulate.evidence import TYPES, Company, Found, assert_found, company, found_of
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 CAMPAIGNS = parameters()["campaigns"]
 TYPE_CODES = list(TYPES.values())
 

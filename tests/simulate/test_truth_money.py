@@ -11,6 +11,9 @@ from scipy import stats
 from kehu_analysis.simulate.world import parameters
 from tests.simulate.evidence import Company, Found, assert_found, company, found_of
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 SIZE = parameters()["order_size"]
 PIPELINE = parameters()["pipeline"]
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import statsmodels.api as sm
 
 from kehu_analysis.simulate.world import parameters
 from tests.simulate.evidence import SIZES, Company, Found, assert_found, company, found_of
+
+#: Told by make test-long.
+pytestmark = pytest.mark.long
 
 GIVEN = parameters()["satisfaction"]
 DRIVERS = GIVEN["drivers"]

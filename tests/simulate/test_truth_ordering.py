@@ -12,6 +12,9 @@ from statsmodels.tools.numdiff import approx_hess
 from kehu_analysis.simulate.world import parameters
 from tests.simulate.evidence import Company, Found, assert_found, company, found_of, segment_value, type_value
 
+#: Told by make test-long.
+pytestmark = pytest.mark.long
+
 SEGMENTS = parameters()["segments"]["codes"]
 #: Orders of one day are one order; intervals as short (weeks) are left out of the likelihood, and it knows.
 SHORTEST = 0.6

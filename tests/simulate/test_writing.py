@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis import simulate
@@ -19,6 +19,7 @@ from kehu_analysis.errors import DataError, RunError, UsageError
 from kehu_analysis.simulate import writing
 from kehu_analysis.simulate.world import BLOCK, World
 from kehu_analysis.simulate.writing import PARAMETERS, TABLES, TRUTHS, loaded_twice, write_company
+from tests.scale import examples
 
 COMPANY = World(customers=700, quarters=8, seed=3)
 #: More than one block of customers, and a part of one.
@@ -89,6 +90,7 @@ def test_who_stops_it_hears_that_no_company_was_written(kehu, tmp_path, monkeypa
     assert "No company was written" in err
 
 
+@pytest.mark.long
 def test_a_company_is_called_like_its_folder(tmp_path):
     for name in ("first", "second"):
         write_company(tmp_path / name, World(customers=60, quarters=4))
@@ -244,7 +246,8 @@ def test_how_shops_answer_changes_the_answers_alone(folder, tmp_path):
     assert asked[0].equals(asked[1])
 
 
-@settings(max_examples=6, deadline=None)
+@pytest.mark.long
+@examples(6)
 @given(chunk=st.integers(1, 3 * BLOCK))
 def test_chunks_change_nothing_in_the_data(large, tmp_path_factory, chunk):
     place = tmp_path_factory.mktemp("chunks") / "demo"
@@ -295,9 +298,9 @@ def test_frames_hold_what_files_hold(folder):
     [
         (50, 4, 5, "parquet"),
         (60, 4, 1, "csv"),
-        (300, 5, 2, "parquet"),
-        (700, 12, 3, "parquet"),
-        (1500, 12, 1, "parquet"),
+        pytest.param(300, 5, 2, "parquet", marks=pytest.mark.long),
+        pytest.param(700, 12, 3, "parquet", marks=pytest.mark.long),
+        pytest.param(1500, 12, 1, "parquet", marks=pytest.mark.long),
     ],
 )
 def test_checking_finds_neither_fault_nor_doubt(tmp_path, customers, quarters, seed, file_format):
@@ -310,7 +313,7 @@ def test_checking_finds_neither_fault_nor_doubt(tmp_path, customers, quarters, s
     assert len(dataset.quarters()) == quarters
 
 
-@pytest.mark.parametrize(("customers", "quarters"), [(50, 4), (200, 4), (1500, 12)])
+@pytest.mark.parametrize(("customers", "quarters"), [(50, 4), (200, 4), pytest.param(1500, 12, marks=pytest.mark.long)])
 def test_the_week_loaded_twice_is_found_and_named(tmp_path, customers, quarters):
     world = World(customers, quarters)
     monday, sunday = loaded_twice(world)
@@ -328,6 +331,7 @@ def test_the_week_loaded_twice_is_found_and_named(tmp_path, customers, quarters)
     ]
 
 
+@pytest.mark.long
 def test_the_command_names_the_week_that_was_loaded_twice(kehu, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     assert kehu("demo", tmp_path / "demo", "--dirty", "--customers", 200, "--quarters", 4)[0] == 0
@@ -351,6 +355,7 @@ def test_a_dirty_copy_differs_in_that_week_alone(folder, tmp_path):
     pd.testing.assert_frame_equal(dirty.sort_values(columns, ignore_index=True), expected)
 
 
+@pytest.mark.long
 def test_both_formats_come_to_the_same_snapshot(tmp_path):
     frames = {}
     for file_format in simulate.FORMATS:

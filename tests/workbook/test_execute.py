@@ -57,7 +57,9 @@ def test_full_disk_is_told_and_not_the_half_file_that_it_left(monkeypatch, tmp_p
         ("raise SystemExit('enough')", "Cell 2 of notebook in.ipynb failed: SystemExit: enough"),
     ],
 )
-@pytest.mark.parametrize("rest", [("y = 1",), ()], ids=["in the middle", "at the end"])
+@pytest.mark.parametrize(
+    "rest", [pytest.param(("y = 1",), marks=pytest.mark.long), ()], ids=["in the middle", "at the end"]
+)
 def test_a_notebook_that_is_ended_before_its_end_is_no_chapter(execute, cell, said, rest):
     with pytest.raises(RunError, match=said):
         execute("x = 1", cell, *rest)
@@ -109,6 +111,7 @@ def test_a_kernel_that_dies_at_its_start_is_started_once_more(execute, at_start,
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
 def test_kernels_that_die_again_at_their_start_end_the_run(execute, at_start, capfd):
     started = at_start(signal.SIGKILL, 2)
@@ -118,6 +121,7 @@ def test_kernels_that_die_again_at_their_start_end_the_run(execute, at_start, ca
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not CAN_FORK, reason="kernels are forked on Linux only")
 def test_the_wait_for_a_kernel_ends_with_the_time_allowed(execute, at_start):
     execute("x = 1")

@@ -29,7 +29,7 @@ from kehu_analysis.clv.numerics.regular_purchases import (
 from kehu_analysis.clv.numerics.rising_factorials import MOST_SUMMED, log_rising, log_rising_slope, rising, running_sum
 
 #: Telling fewer rows apart takes longer than it saves.
-_FEW_ROWS = 5000
+_FEW_ROWS, _FEW_REGULAR_ROWS = 5000, 300
 
 
 class GeometricDropoutModel(PurchaseModel):
@@ -280,7 +280,7 @@ def _of_rows(values: FloatArray, rows: npt.NDArray[np.bool_]) -> FloatArray:
 
 
 def _by_unique_rows(function: Callable[[Stages, FloatArray], FloatArray], known: Stages, t: FloatArray) -> FloatArray:
-    if len(t) < _FEW_ROWS and len(known.phase) == 1:
+    if len(t) < (_FEW_ROWS if len(known.phase) == 1 else _FEW_REGULAR_ROWS):
         return function(known, t)
     # Many customers are alike once it is known that they are alive.
     columns = [known.shape, known.rate, known.leave, known.stay, t]

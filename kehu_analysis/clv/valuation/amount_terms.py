@@ -14,12 +14,14 @@ from kehu_analysis.clv.numerics.future_counts import FutureCounts
 _SINGLE, _FACTOR = 8, 1.25
 _LEAST_WEIGHT = 1e-10
 #: Where a table of amounts begins and ends, as probabilities of the fewest and of the most purchases, and its length.
-_LOWEST, _HIGHEST, PLACES = 1e-4, 1 - 1e-7, 48
+_LOWEST, _HIGHEST, PLACES = 1e-4, 1 - 1e-7, 36
 _SHORTEST = 1e-9
 #: From so far beyond its order on a moment of an inverse gamma is taken as it is.
 _EXISTS, _RAREST = 0.1, 0.01
 _RARE_NODES, _RARE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _FURTHEST_SCORE = 12.0
+#: So many standard deviations of the logarithm below its middle an amount is exceeded.
+_SURE = 16.0
 
 
 class Terms(NamedTuple):
@@ -128,9 +130,14 @@ def table_of(terms: Terms, tail: FloatArray) -> tuple[FloatArray, FloatArray]:
     beyond = np.zeros(log_amount.shape)
     for of, shape, unit in zip(weight, terms.shape, scale, strict=True):
         rows = np.flatnonzero(of > _LEAST_WEIGHT)
-        ratio = np.exp(log_amount[rows]) / unit[rows, None]
-        # The chance to exceed it keeps its digits where it is small.
-        beyond[rows] += of[rows, None] * special.betainc(tail[rows, None], shape[rows, None], 1 / (1 + ratio))
+        log_ratio = log_amount[rows] - np.log(unit[rows, None])
+        # The chance to exceed it keeps its digits where it is small; where it is 1 to all of them it is not worked out.
+        chance = np.ones(log_ratio.shape)
+        deviation = np.sqrt(special.polygamma(1, shape[rows]) + special.polygamma(1, tail[rows]))[:, None]
+        row, place = np.nonzero(log_ratio > np.log(shape[rows] / tail[rows])[:, None] - _SURE * deviation)
+        at = rows[row]
+        chance[row, place] = special.betainc(tail[at], shape[at], 1 / (1 + np.exp(log_ratio[row, place])))
+        beyond[rows] += of[rows, None] * chance
     score = np.clip(-special.ndtri(beyond), -_FURTHEST_SCORE, _FURTHEST_SCORE)
     # Where the table begins nobody is below it, nearly; scores rise.
     return log_amount, np.maximum.accumulate(score, axis=1) + np.arange(PLACES) * 1e-12

@@ -13,11 +13,14 @@ from kehu_analysis.clv.fitting.effects import Effect, spread
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel, expected_spend_of, spend_slopes
 from kehu_analysis.clv.models.histories import part_of
 from kehu_analysis.clv.models.purchases import History, PurchaseModel
+from kehu_analysis.clv.numerics.response_surface import at_places
 from kehu_analysis.clv.valuation.discounting import Horizon, discounted_purchases_while_alive
 from kehu_analysis.clv.valuation.kinds import COARSE, FINE, Fineness, Kinds, kinds_of
 
 _DIFFERENCE = 1e-3
 _ALL = ("x", "t_x", "T")
+#: What is expected under many sets of parameters misses by no more than this share of what it varies by among them.
+_SURFACE_WITHIN = 0.1
 #: Mean spend under a set of parameters of which it hardly exists is no larger than this times p.
 _LEAST_DEGREES = 0.05
 
@@ -154,25 +157,36 @@ class Outlook:
         n_horizons); of few and coarse kinds, to be held against what the fitted parameters give in the same way.
         """
         pasts, kinds = self._kinds(_ALL, COARSE), self._kinds(self.model.remembered(), COARSE)
-        alike = kinds.place[pasts.first]
         n_kinds, n_groups = len(pasts.number), int(group.max()) + 1
         cell = group * n_kinds + pasts.place
         spent = self.past.x * np.maximum(self.spent, 0.0)
         by_cell = (np.bincount(cell, column, n_groups * n_kinds) for column in (weight, weight * spent))
         tables = [column.reshape(n_groups, n_kinds) for column in by_cell]
         weights, weighted = (np.vstack([rows, rows.sum(axis=0)]) for rows in tables)
-        purchases = np.empty((len(purchase_sets), len(horizons)))
+        expected = self._expected_under(purchase_sets, pasts, kinds, horizons)
+        purchases = np.einsum("dkh,k->dh", expected, pasts.number)
         amounts = np.zeros((len(purchase_sets), n_groups + 1, len(horizons)))
-        for draw, parameters in enumerate(purchase_sets):
-            each = self.chance(parameters, pasts.past, pasts.effects)[:, None]
-            each = each * self.worth(parameters, kinds.past, kinds.effects, horizons)[alike]
-            purchases[draw] = np.sum(each * pasts.number[:, None], axis=0)
-            if spend_sets is not None:
-                p, q, v = spend_sets[draw]
-                degrees = np.maximum(p * pasts.past.x + q - 1, _LEAST_DEGREES)
-                unit = (v * weights + weighted) * (p / degrees)
-                amounts[draw] = np.sum(unit[:, :, None] * each[None], axis=1)
+        for draw, each in enumerate(expected if spend_sets is not None else ()):
+            assert spend_sets is not None
+            p, q, v = spend_sets[draw]
+            degrees = np.maximum(p * pasts.past.x + q - 1, _LEAST_DEGREES)
+            unit = (v * weights + weighted) * (p / degrees)
+            amounts[draw] = np.sum(unit[:, :, None] * each[None], axis=1)
         return purchases, amounts
+
+    def _expected_under(self, sets: FloatArray, pasts: Kinds, kinds: Kinds, horizons: Sequence[Horizon]) -> FloatArray:
+        # Purchases of one of each past up to each horizon under sets of parameters, (draws, n_pasts, n_horizons).
+        n_positive, alike = len(self.model.parameter_names), kinds.place[pasts.first]
+
+        def of_all(place: FloatArray) -> FloatArray:
+            parameters = np.concatenate([np.exp(place[:n_positive]), place[n_positive:]])
+            worth = self.worth(parameters, kinds.past, kinds.effects, horizons)[alike]
+            return np.asarray(self.chance(parameters, pasts.past, pasts.effects)[:, None] * worth).ravel()
+
+        places = np.column_stack([np.log(sets[:, :n_positive]), sets[:, n_positive:]])
+        weight = np.repeat(pasts.number, len(horizons))
+        found = at_places(of_all, places, weight, _SURFACE_WITHIN)
+        return found.reshape(len(sets), len(pasts.number), len(horizons))
 
     def totals_under(self, parameters: Sequence[FloatArray]) -> FloatArray:
         """Return the purchases and the amount expected of all up to the last horizon under other parameters, (2,)."""

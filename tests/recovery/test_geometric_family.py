@@ -11,7 +11,7 @@ from tests.scale import at_scale, scaled
 
 # BG/NBD itself is recovered with the value of its customers, future and all.
 TRUTH = {"r": 2.0, "alpha": 4.0, "a": 1.5, "b": 4.0}
-N_CUSTOMERS = 500
+N_CUSTOMERS = 300
 HORIZON = 26.0
 N_DRAWS = 24
 

@@ -15,7 +15,7 @@ from kehu_analysis.clv.models.beta_geo import (
     ModifiedBetaGeoModel,
 )
 from kehu_analysis.clv.models.beta_geo_beta_binom import BetaGeoBetaBinomModel
-from kehu_analysis.clv.models.candidates import candidate_models, chosen_model
+from kehu_analysis.clv.models.candidates import candidate_models, chosen_model, fit_if_possible
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.models.nbd import NBDModel
 from kehu_analysis.clv.models.pareto_nbd import ParetoNBDModel
@@ -44,6 +44,7 @@ __all__ = [
     "compare_models",
     "customer_lifetime_value",
     "equity_by_segment",
+    "fit_if_possible",
     "holdout_check",
     "likelihood_ratio_test",
     "model_reservations",

@@ -15,6 +15,7 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from kehu_analysis.clv.arrays import FloatArray
 from kehu_analysis.clv.checks import days_per_unit
+from kehu_analysis.clv.fitting.sample import compressed
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
 from kehu_analysis.errors import ConvergenceError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
@@ -28,6 +29,8 @@ _MONTHS_OF_SEASON, _MONTHS_OF_TREND, _MONTHS_OF_ARRIVAL = 24, 9, 2
 _LEAST_BUYERS, _LEAST_SPREAD = 30, 1e-6
 #: Powers of frequency in proportion to which spend is looked for, and the number of parameters beside the power.
 _STEEPEST, _OTHERS = 3.0, 3
+#: Of more buyers those whose spend differs by less than this share are taken together.
+_MANY_BUYERS, _ALIKE = 20_000, 0.02
 _BOUNDS = {
     "season": SEASON_BOUND,
     "acquisition": ACQUISITION_BOUND,
@@ -232,12 +235,17 @@ def _spend(summary: pd.DataFrame) -> _Measured:
     x, m = (buyers[name].to_numpy(dtype=float) for name in ("frequency", "monetary_value"))
     if len(buyers) < _LEAST_BUYERS or np.ptp(x) == 0 or np.ptp(m) == 0:
         return _Measured()
-    log_x = np.log2(x)
+    if len(buyers) > _MANY_BUYERS:
+        m = np.exp(np.rint(np.log(m) / _ALIKE) * _ALIKE)
+    alike = compressed(pd.DataFrame({"frequency": x, "monetary_value": m}), ["frequency", "monetary_value"])
+    m, weight = (alike[name].to_numpy(dtype=float) for name in ("monetary_value", "weight"))
+    log_x = np.log2(alike["frequency"].to_numpy(dtype=float))
 
     def lost(slope: float) -> float:
         # Log-likelihood of Gamma-Gamma with spend in proportion to a power of x.
-        alike = buyers.assign(monetary_value=m * 2.0 ** (-slope * log_x))
-        return float(slope * np.log(2) * log_x.sum() - GammaGammaModel().fit(alike).log_likelihood_)
+        in_proportion = alike.assign(monetary_value=m * 2.0 ** (-slope * log_x))
+        fitted = GammaGammaModel().fit(in_proportion)
+        return float(slope * np.log(2) * np.sum(weight * log_x) - fitted.log_likelihood_)
 
     try:
         found = optimize.minimize_scalar(

@@ -7,13 +7,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.base import clone
 
 from kehu_analysis.clv.arrays import FloatArray
 from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit
 from kehu_analysis.clv.fitting.maximum_likelihood import RandomSource
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
-from kehu_analysis.clv.models.candidates import model_code
+from kehu_analysis.clv.models.candidates import model_code, refitted
 from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, parameter_sets, plain_horizons
 from kehu_analysis.clv.valuation.intervals import parameter_facts, with_interval
@@ -52,8 +51,8 @@ def holdout_check(
     calibration_end, as_of
         Last days of the two summaries.
     model
-        A model of purchases, which is fitted as a copy; BG/NBD by default. Its covariates and
-        ``sum_log_interval``, where it reads any, are columns of ``calibration_summary``.
+        A model of purchases, fitted to ``calibration_summary``, or else fitted to it as a copy; BG/NBD by default. Its
+        covariates and ``sum_log_interval``, where it reads any, are columns of ``calibration_summary``.
     time_unit
         Unit of recency and T.
     interval
@@ -97,7 +96,7 @@ def holdout_check(
     check_draws(draws)
     length = (as_of - calibration_end).days / days_per_unit(time_unit)
     both = _joined(calibration_summary, summary, length)
-    fitted = clone(BetaGeoModel() if model is None else model).fit(both)
+    fitted = refitted(BetaGeoModel() if model is None else model, both)
     outlook = Outlook(both, fitted, plain_horizons([length], 1.0))
     expected = outlook.purchases[:, -1]
     actual = np.asarray(both["actual"], dtype=np.float64)

@@ -132,7 +132,7 @@ def maximise(
     value, gradient = counted(location)
     distance = np.inf if curvature is None else 0.0
     curvature = np.zeros((len(start), len(start))) if curvature is None else curvature
-    polished, scaled, is_rough = 0, np.inf, True
+    polished, scaled, is_rough, was_flat = 0, np.inf, True, False
     for remaining in range(max(max_iterations, 0), -1, -1):
         at_boundary = ((location <= low + _ROUNDING) & (gradient < 0)) | (
             (location >= high - _ROUNDING) & (gradient > 0)
@@ -144,11 +144,12 @@ def maximise(
         is_slow = not np.isfinite(scaled) or scaled > max(_SHRINKING * before, tolerance)
         is_last = scaled < tolerance or not remaining
         if is_slow or (is_last and not roughly and (is_rough or distance > _NEAR)):
-            for is_rough in (False,) if is_last and not roughly else (True, False):
+            for is_rough in (False,) if was_flat or (is_last and not roughly) else (True, False):
                 curvature = _information(counted, location, gradient if is_rough else None)
                 scaled = distance = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
+                was_flat = _is_flat(curvature[np.ix_(free, free)])
                 # On the way half the differences do; to judge a place, or a shape that is hardly concave, they do not.
-                if scaled >= tolerance and not _is_flat(curvature[np.ix_(free, free)]):
+                if scaled >= tolerance and not was_flat:
                     break
         information = curvature[np.ix_(free, free)]
         # Each step squares what is left, so that a few more reach the last bit.
@@ -158,7 +159,10 @@ def maximise(
         better = _first_better(counted, location, _step(location, gradient, curvature, free, low, high), value)
         if better is None:
             break
+        gain = better[1] - value
         location, value, gradient = better
+        if roughly and gain < tolerance**2 / 2:  # on a ridge that hardly rises, steps lead on and on
+            break
     converged = scaled < tolerance
     covariance = np.zeros((len(location), len(location)))
     if converged:

@@ -163,7 +163,8 @@ class PurchaseModel(PurchasePredictions):
         if len(sample.weight) < _MANY_ROWS or self._covariates.names:
             return starts
         rounded = _with_rounded_ages(sample)
-        value = self._roughly(np.log(here), rounded)[0]
+        # Rounded, the maximum lies a little elsewhere.
+        value = self._climb_roughly(rounded, here).value
         tops = [self._climb_roughly(rounded, start) for start in starts]
         return [np.exp(top.location) for top in tops if top.value > value + _HIGHER]
 

@@ -8,12 +8,11 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.base import clone
 
 from kehu_analysis.clv.checks import check_draws, check_interval, customers_in_order, days_per_unit
 from kehu_analysis.clv.fitting.maximum_likelihood import RandomSource
 from kehu_analysis.clv.models.beta_geo import BetaGeoModel
-from kehu_analysis.clv.models.candidates import model_code
+from kehu_analysis.clv.models.candidates import model_code, refitted
 from kehu_analysis.clv.models.gamma_gamma import GammaGammaModel
 from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.clv.valuation.forecast_bounds import DRAWS, ForecastBounds, Total, parameter_sets, plain_horizons
@@ -56,7 +55,7 @@ def purchase_forecast(
     quarter_days
         Lengths in days of the coming quarters, one to four of them, e.g. (92, 92, 90, 91).
     purchase_model
-        A model of purchases, which is fitted as a copy; BG/NBD by default.
+        A model of purchases, fitted to ``summary``, or else fitted to it as a copy; BG/NBD by default.
     time_unit
         Unit of recency and T.
     interval
@@ -117,7 +116,7 @@ def purchase_forecast(
     checked = None if check is None or check.not_run is not None else check
     unit_days = days_per_unit(time_unit)
     customers = customers_in_order(summary, ["frequency", "recency", "T", "monetary_value"])
-    model = clone(BetaGeoModel() if purchase_model is None else purchase_model).fit(customers)
+    model = refitted(BetaGeoModel() if purchase_model is None else purchase_model, customers)
     spend_model = GammaGammaModel().fit(customers)
     history_days = round(float(customers["T"].max()) * unit_days)
     outlook = Outlook(customers, model, plain_horizons(quarter_days, unit_days), spend_model)

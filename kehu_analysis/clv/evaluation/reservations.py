@@ -27,8 +27,9 @@ SIGNIFICANCE = 0.01
 _LEAST_HISTORY_DAYS = 182
 _MONTHS_OF_SEASON, _MONTHS_OF_TREND, _MONTHS_OF_ARRIVAL = 24, 9, 2
 _LEAST_BUYERS, _LEAST_SPREAD = 30, 1e-6
-#: Powers of frequency in proportion to which spend is looked for, and the number of parameters beside the power.
-_STEEPEST, _OTHERS = 3.0, 3
+#: Powers of frequency in proportion to which spend is looked for, the number of parameters beside the power,
+#: and decimals of it.
+_STEEPEST, _OTHERS, _DECIMALS = 3.0, 3, 5
 #: Of more buyers those whose spend differs by less than this share are taken together.
 _MANY_BUYERS, _ALIKE = 20_000, 0.02
 _BOUNDS = {
@@ -251,7 +252,9 @@ def _spend(summary: pd.DataFrame) -> _Measured:
         found = optimize.minimize_scalar(
             lost, bounds=(-_STEEPEST, _STEEPEST), method="bounded", options={"xatol": 1e-4}
         )
-        statistic = max(2 * (lost(0.0) - float(found.fun)), 0.0)
+        # As fine as it was searched for: beyond lie the last bits of sums.
+        slope = round(float(found.x), _DECIMALS)
+        statistic = max(2 * (lost(0.0) - lost(slope)), 0.0)
     except (ConvergenceError, InsufficientDataError):
         return _Measured()
-    return _Measured(float(2.0**found.x - 1), float(stats.f.sf(statistic, 1, len(buyers) - _OTHERS - 1)))
+    return _Measured(2.0**slope - 1, float(stats.f.sf(statistic, 1, len(buyers) - _OTHERS - 1)))

@@ -147,7 +147,7 @@ def maximise(
             for is_rough in (False,) if was_flat or (is_last and not roughly) else (True, False):
                 curvature = _information(counted, location, gradient if is_rough else None)
                 scaled = distance = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
-                was_flat = _is_flat(curvature[np.ix_(free, free)])
+                was_flat = len(free) > 0 and _is_flat(curvature[np.ix_(free, free)])
                 # On the way half the differences do; to judge a place, or a shape that is hardly concave, they do not.
                 if scaled >= tolerance and not was_flat:
                     break

@@ -32,6 +32,8 @@ _REGION = 0.999
 _SAME_MAXIMUM = 1e-10
 #: Places of maxima are told apart to a standard error times two to minus so much.
 _SETTLED_BITS = 24
+#: Least eigenvalue of the correlations of parameters whose covariances are told apart in the same way.
+_LEAST_APART = 1e-5
 #: Totals of two fits differ by this share at most where they are sums of the same numbers in another order.
 SAME_TOTALS = 1e-9
 
@@ -153,7 +155,7 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         objective = Objective(self, sample)
         names = [*self.parameter_names, *self._coefficient_names()]
         top = self._highest(objective, len(names))
-        location = _settled(top.location, top.covariance)
+        location, covariance = _settled(top.location, top.covariance)
         parameters = self._in_unit_of_data(objective.parameters(location), sample)
         if not top.converged:
             at = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, parameters, strict=True))
@@ -164,9 +166,9 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         known = np.where(top.at_boundary, np.nan, scales)
         self.params_ = pd.Series(parameters, index=names)
         self.at_boundary_ = tuple(n for n, is_there in zip(names, top.at_boundary, strict=True) if is_there)
-        self.log_covariance_ = pd.DataFrame(top.covariance, index=names, columns=names)
+        self.log_covariance_ = pd.DataFrame(covariance, index=names, columns=names)
         self.covariance_ = self.log_covariance_ * np.outer(known, known)
-        self.standard_errors_ = pd.Series(np.sqrt(np.diag(top.covariance)) * known, index=names)
+        self.standard_errors_ = pd.Series(np.sqrt(np.diag(covariance)) * known, index=names)
         self.log_likelihood_ = top.value + objective.penalty(top.location) + sample.log_jacobian
         self.converged_ = True
         self.n_customers_ = round(float(sample.weight.sum()))
@@ -307,14 +309,21 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
         return np.asarray(self.params_, dtype=np.float64)
 
 
-def _settled(location: FloatArray, covariance: FloatArray) -> FloatArray:
+def _settled(location: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     # What is left of the search, and the last bits of sums that processors take differently, are far below a millionth
     # of a standard error: rounded to that, and to a power of two, a place is the same wherever it was found.
     deviation = np.sqrt(np.diag(covariance))
     # One that could be anywhere has a place all the same.
     exponent = np.where(deviation > 0, np.floor(np.log2(np.clip(deviation, 2.0**-60, 1.0))), 0.0)
     step = 2.0 ** (exponent - _SETTLED_BITS)
-    return np.asarray(np.rint(location / step) * step)
+    unit = 2.0 ** np.where(deviation > 0, np.floor(np.log2(np.maximum(deviation, 2.0**-60))), 0.0)
+    grid = np.outer(unit, unit) * 2.0**-_SETTLED_BITS
+    settled = np.rint(covariance / grid) * grid
+    free = np.flatnonzero(deviation > 0)
+    alike = settled[np.ix_(free, free)] / np.outer(deviation[free], deviation[free])
+    if len(free) and np.linalg.eigvalsh(alike)[0] < _LEAST_APART:  # so nearly one that rounding would make them one
+        settled = covariance
+    return np.asarray(np.rint(location / step) * step), np.asarray(settled)
 
 
 @contextmanager

@@ -1,9 +1,16 @@
 """Tables that the analyses ask for: each one readable SQL text, run by an engine."""
 
-from kehu_analysis.summaries.by_customer import btyd_summary, customer_days, customer_history, product_margins
+from kehu_analysis.summaries.by_customer import (
+    btyd_summaries,
+    btyd_summary,
+    customer_days,
+    customer_history,
+    product_margins,
+)
 from kehu_analysis.summaries.by_period import cohorts, monthly_sales, set_apart_sales, weekly_purchases
 
 __all__ = [
+    "btyd_summaries",
     "btyd_summary",
     "cohorts",
     "customer_days",

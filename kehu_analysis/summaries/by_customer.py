@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import numpy as np
@@ -67,6 +67,38 @@ def btyd_summary(
     1           b          0      0.0  2.0             0.0
     """
     return _btyd(*_by_customer(transactions, as_of, engine, squared=False), days_per_unit(time_unit))
+
+
+def btyd_summaries(
+    transactions: pd.DataFrame | Dataset,
+    cutoffs: Iterable[date],
+    time_unit: str = "week",
+    *,
+    engine: Engine | None = None,
+) -> dict[date, pd.DataFrame]:
+    """Summarise a transaction log as it was known at the end of each of several days.
+
+    What is tried on the past, or follows customers through time, gets its tables here; each holds what came up to its
+    own day alone.
+
+    Parameters
+    ----------
+    transactions, time_unit, engine
+        As for :func:`btyd_summary`, whose errors it raises.
+    cutoffs
+        Last days counted, inclusive.
+
+    Returns
+    -------
+    By day the frame of :func:`btyd_summary`; without a row where nobody had bought yet.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "b"], "date": ["2026-01-01", "2026-01-15"], "amount": [10.0, 30.0]})
+    >>> {str(day): len(then) for day, then in btyd_summaries(log, [date(2026, 1, 7), date(2026, 1, 31)]).items()}
+    {'2026-01-07': 1, '2026-01-31': 2}
+    """
+    return {day: btyd_summary(transactions, day, time_unit, engine=engine) for day in cutoffs}
 
 
 def customer_history(

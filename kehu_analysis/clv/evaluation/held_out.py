@@ -17,7 +17,7 @@ from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.data import Dataset
 from kehu_analysis.errors import InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.summaries import btyd_summary, weekly_purchases
+from kehu_analysis.summaries import btyd_summaries, weekly_purchases
 
 #: Naive forecasts, which any model has to beat.
 BASELINES = ("last_year", "own_rate", "mean_rate")
@@ -68,10 +68,10 @@ class HeldOut:
         self._dataset = dataset
         self.unit_days = days_per_unit(time_unit)
         self.length = (end - calibration_end).days / self.unit_days
-        self.summary = btyd_summary(dataset, calibration_end, time_unit)
+        summaries = btyd_summaries(dataset, (calibration_end, end), time_unit)
+        self.summary, later = summaries[calibration_end], summaries[end]
         if self.summary.empty:
             raise InsufficientDataError("no_rows", analysis="compare_models")
-        later = btyd_summary(dataset, end, time_unit)
         counts = self.summary[["customer_id", "frequency"]].merge(later, on="customer_id", suffixes=("", "_later"))
         self.actual: npt.NDArray[np.int64] = (counts["frequency_later"] - counts["frequency"]).to_numpy(dtype=np.int64)
         self.weeks = weekly_purchases(dataset, calibration_end, end)
@@ -87,13 +87,14 @@ class HeldOut:
         weeks = max(_YEAR_WEEKS, ceil((self.as_of - self.calibration_end).days / 7))
         ends = [day - timedelta(weeks=weeks) for day in (self.calibration_end, self.as_of)]
         if weeks <= _MOST_WEEKS and ends[0] >= self._dataset.first_date:
-            before, after = (self._purchase_days(day) for day in ends)
+            summaries = btyd_summaries(self._dataset, ends, "day")
+            before, after = (self._purchase_days(summaries[day]) for day in ends)
             found["last_year"] = (after - before).to_numpy(dtype=float)
         return {name: found[name] for name in BASELINES if name in found}
 
-    def _purchase_days(self, day: date) -> pd.Series:
-        then = btyd_summary(self._dataset, day, "day").set_index("customer_id")["frequency"] + 1
-        return then.reindex(self.summary["customer_id"], fill_value=0)
+    def _purchase_days(self, then: pd.DataFrame) -> pd.Series:
+        number = then.set_index("customer_id")["frequency"] + 1
+        return number.reindex(self.summary["customer_id"], fill_value=0)
 
     def tracked(self, model: PurchasePredictions) -> FloatArray:
         """Return the purchases of each whole week that a fitted model expects of all, from their first ones on."""

@@ -125,53 +125,104 @@ def maximise(
     >>> top.converged, top.location.round(6).tolist()
     (True, [2.0, 2.0])
     """
-    counted = _Counted(objective)
-    middle = start if centre is None else centre
-    low, high = middle - _FURTHEST, middle + _FURTHEST
-    location = start
-    value, gradient = counted(location)
-    distance = np.inf if curvature is None else 0.0
-    curvature = np.zeros((len(start), len(start))) if curvature is None else curvature
-    polished, scaled, is_rough, was_flat = 0, np.inf, True, False
+    climb = _Climb(objective, start, tolerance, curvature, roughly=roughly, centre=centre)
     for remaining in range(max(max_iterations, 0), -1, -1):
-        at_boundary = ((location <= low + _ROUNDING) & (gradient < 0)) | (
-            (location >= high - _ROUNDING) & (gradient > 0)
+        climb.look(is_last=not remaining)
+        if climb.is_at_top() or not remaining or not climb.step():
+            break
+    return climb.maximum()
+
+
+class _Climb:
+    # Where a climb is, the curvature that its steps are made with, and how far from there that was taken.
+
+    def __init__(
+        self,
+        objective: Objective,
+        start: FloatArray,
+        tolerance: float,
+        curvature: FloatArray | None,
+        *,
+        roughly: bool,
+        centre: FloatArray | None,
+    ) -> None:
+        self._counted = _Counted(objective)
+        middle = start if centre is None else centre
+        self._low, self._high = middle - _FURTHEST, middle + _FURTHEST
+        self._tolerance, self._roughly = tolerance, roughly
+        self._location = start
+        self._value, self._gradient = self._counted(start)
+        self._distance = np.inf if curvature is None else 0.0
+        self._curvature = np.zeros((len(start), len(start))) if curvature is None else curvature
+        self._polished, self._scaled, self._is_rough, self._was_flat = 0, np.inf, True, False
+
+    def look(self, *, is_last: bool) -> None:
+        """Measure the gradient in standard errors, by another curvature where the one at hand no longer serves."""
+        self._at_boundary = ((self._location <= self._low + _ROUNDING) & (self._gradient < 0)) | (
+            (self._location >= self._high - _ROUNDING) & (self._gradient > 0)
         )
-        free = np.flatnonzero(~at_boundary)
-        before, scaled = scaled, np.inf
-        if np.isfinite(distance):
-            scaled = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
-        is_slow = not np.isfinite(scaled) or scaled > max(_SHRINKING * before, tolerance)
-        is_last = scaled < tolerance or not remaining
-        if is_slow or (is_last and not roughly and (is_rough or distance > _NEAR)):
-            for is_rough in (False,) if was_flat or (is_last and not roughly) else (True, False):
-                curvature = _information(counted, location, gradient if is_rough else None)
-                scaled = distance = _scaled_gradient(gradient[free], curvature[np.ix_(free, free)])
-                was_flat = len(free) > 0 and _is_flat(curvature[np.ix_(free, free)])
-                # On the way half the differences do; to judge a place, or a shape that is hardly concave, they do not.
-                if scaled >= tolerance and not was_flat:
-                    break
-        information = curvature[np.ix_(free, free)]
+        self._free = np.flatnonzero(~self._at_boundary)
+        before, self._scaled = self._scaled, np.inf
+        if np.isfinite(self._distance):
+            self._scaled = self._measured()
+        is_slow = not np.isfinite(self._scaled) or self._scaled > max(_SHRINKING * before, self._tolerance)
+        is_judged = (self._scaled < self._tolerance or is_last) and not self._roughly
+        if is_slow or (is_judged and (self._is_rough or self._distance > _NEAR)):
+            self._take_curvature(precisely=self._was_flat or is_judged)
         # Each step squares what is left, so that a few more reach the last bit.
-        polished += scaled < tolerance
-        if polished > (0 if roughly else _POLISHING_STEPS) or not remaining or not len(free):
-            break
-        better = _first_better(counted, location, _step(location, gradient, curvature, free, low, high), value)
+        self._polished += self._scaled < self._tolerance
+
+    def is_at_top(self) -> bool:
+        """Tell whether there is nothing left to climb."""
+        return self._polished > (0 if self._roughly else _POLISHING_STEPS) or not len(self._free)
+
+    def step(self) -> bool:
+        """Go on uphill; tell whether that was possible."""
+        way = _step(self._location, self._gradient, self._curvature, self._free, self._low, self._high)
+        better = _first_better(self._counted, self._location, way, self._value)
         if better is None:
-            break
-        gain = better[1] - value
-        location, value, gradient = better
-        if roughly and gain < tolerance**2 / 2:  # on a ridge that hardly rises, steps lead on and on
-            break
-    converged = scaled < tolerance
-    covariance = np.zeros((len(location), len(location)))
-    if converged:
-        covariance[np.ix_(free, free)] = np.linalg.inv(information)
-        # How far each free one would move if those at the limit could.
-        follows = covariance @ np.where(at_boundary, curvature, 0.0)
-        unknown = np.sqrt(np.diag(covariance)) > _FURTHEST
-        at_boundary = at_boundary | (np.abs(follows) > _TIED).any(axis=1) | unknown
-    return Maximum(location, value, covariance, at_boundary, scaled, curvature, counted.calls, converged)
+            return False
+        # On a ridge that hardly rises, steps lead on and on.
+        is_slack = self._roughly and better[1] - self._value < self._tolerance**2 / 2
+        self._location, self._value, self._gradient = better
+        return not is_slack
+
+    def maximum(self) -> Maximum:
+        """Judge the place reached."""
+        size, free, at_boundary = len(self._location), self._free, self._at_boundary
+        converged = self._scaled < self._tolerance
+        covariance = np.zeros((size, size))
+        if converged:
+            covariance[np.ix_(free, free)] = np.linalg.inv(self._of_free())
+            # How far each free one would move if those at the limit could.
+            follows = covariance @ np.where(at_boundary, self._curvature, 0.0)
+            unknown = np.sqrt(np.diag(covariance)) > _FURTHEST
+            at_boundary = at_boundary | (np.abs(follows) > _TIED).any(axis=1) | unknown
+        return Maximum(
+            self._location,
+            self._value,
+            covariance,
+            at_boundary,
+            self._scaled,
+            self._curvature,
+            self._counted.calls,
+            converged,
+        )
+
+    def _take_curvature(self, *, precisely: bool) -> None:
+        for self._is_rough in (False,) if precisely else (True, False):
+            self._curvature = _information(self._counted, self._location, self._gradient if self._is_rough else None)
+            self._scaled = self._distance = self._measured()
+            self._was_flat = len(self._free) > 0 and _is_flat(self._of_free())
+            # On the way half the differences do; to judge a place, or a shape that is hardly concave, they do not.
+            if self._scaled >= self._tolerance and not self._was_flat:
+                break
+
+    def _of_free(self) -> FloatArray:
+        return self._curvature[np.ix_(self._free, self._free)]
+
+    def _measured(self) -> float:
+        return _scaled_gradient(self._gradient[self._free], self._of_free())
 
 
 def _information(objective: Objective, location: FloatArray, gradient: FloatArray | None) -> FloatArray:

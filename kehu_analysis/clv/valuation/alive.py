@@ -13,7 +13,7 @@ from kehu_analysis.clv.models.purchases import PurchaseModel
 from kehu_analysis.data import Dataset
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.summaries import btyd_summary, customer_days
+from kehu_analysis.summaries import btyd_summaries, customer_days
 
 _STEPS = 40
 _LEAST_TOP_FREQUENCY = 5
@@ -169,10 +169,11 @@ def alive_history(
     end, unit_days = as_of or dataset.last_date, days_per_unit(time_unit)
     if end > max(dataset.last_date, dataset.complete_until):
         raise UsageError("day_beyond_log", as_of=end, last=dataset.last_date)
-    summary = btyd_summary(dataset, end, time_unit)
+    before = since or end - timedelta(days=365)
+    summaries = btyd_summaries(dataset, (end, before), time_unit)
+    summary, earlier = summaries[end], summaries[before]
     fitted = fitted_to(model, summary)
     if customer_id is None:
-        earlier = btyd_summary(dataset, since or end - timedelta(days=365), time_unit)
         customer_id = largest_fall(summary, earlier, fitted)
     bought = customer_days(dataset, customer_id, end)["date"].tolist()
     if not bought:

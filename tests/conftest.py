@@ -10,7 +10,7 @@ from hypothesis import is_hypothesis_test, settings
 from kehu_analysis import cli
 from tests.scale import at_scale, scaled
 
-settings.register_profile("kehu", max_examples=at_scale(25, 100), deadline=None)
+settings.register_profile("kehu", max_examples=at_scale(12, 100), deadline=None)
 settings.load_profile("kehu")
 
 #: What takes long in one piece is begun first: what is left at the end is then small enough for two processes to share.

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 IN_FULL = bool(os.environ.get("KEHU_TESTS_IN_FULL"))
 scaled = pytest.mark.scaled
-_SHARE = 4
+_SHARE = 8
 
 
 def at_scale(few: int, all_of_them: int) -> int:
@@ -21,5 +21,5 @@ def at_scale(few: int, all_of_them: int) -> int:
 
 
 def examples(all_of_them: int) -> settings:
-    """Return hypothesis's settings for so many examples, or a quarter of them."""
+    """Return hypothesis's settings for so many examples, or an eighth of them."""
     return settings(max_examples=at_scale(max(all_of_them // _SHARE, 5), all_of_them), deadline=None)

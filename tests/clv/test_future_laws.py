@@ -69,6 +69,7 @@ def test_counts_are_the_models_probabilities(known):
         np.testing.assert_allclose(moments[order], np.sum(falling * (alone.still + alone.left), axis=0), rtol=0.02)
 
 
+@scaled
 @pytest.mark.parametrize(
     ("length", "rate", "within"), [(104.0, 0.0, 0.004), (104.0, 0.0018, 0.004), (1500.0, 0.0018, 0.012)]
 )
@@ -79,7 +80,7 @@ def test_bounds_of_one_customer_hold_what_they_say(known, length, rate, within):
     law = AmountLaw(model, kinds, length, parameters, rate, SPEND)
     scale = SPEND[2] + PAST.x * SPENT
     low, high = law.bounds(kinds.place, alive, scale, 0.9)
-    draws, n_periods = 20_000, 30
+    draws, n_periods = at_scale(8000, 20_000), 30
     lost = -np.expm1(-rate * length) * np.arange(1, n_periods + 1) / n_periods
     ends = -np.log1p(-lost) / rate if rate else length * np.arange(1, n_periods + 1) / n_periods
     lengths = np.diff(ends, prepend=0.0)

@@ -23,7 +23,7 @@ def watched():
         yield process
 
 
-@scaled
+@pytest.mark.long
 @pytest.mark.parametrize("chunk", range(N_CHUNKS))
 def test_malformed_datasets_are_told_of_or_accounted_for(watched, chunk):
     outcomes = [

@@ -20,7 +20,7 @@ def accepted(dataset):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-be"])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("delimiter", [",", *(pytest.param(mark, marks=pytest.mark.long) for mark in ";\t|")])
 def test_encodings_and_delimiters(check, encoding, delimiter):
     text = '客户编号,交易日期,"金额"\n甲店,2026-01-05,12.50\n乙店,2026年1月6日,"0.50"\n丙店,坏,1\n'
     content = text.replace(",", delimiter).encode(encoding)

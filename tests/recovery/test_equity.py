@@ -40,8 +40,8 @@ def world(rng: np.random.Generator) -> list[Estimate]:
 
 def history_and_future(rng: np.random.Generator) -> tuple[pd.DataFrame, float]:
     """Tell the models' story purchase by purchase: the summary, and what the future was worth."""
-    # Five cohorts: what is expected of customers who are alike is worked out once.
-    T = 13.0 * rng.integers(2, 7, N_CUSTOMERS)
+    # Three cohorts: what is expected of customers who are alike is worked out once.
+    T = 26.0 * rng.integers(1, 4, N_CUSTOMERS)
     rate = rng.gamma(PURCHASES["r"], 1 / PURCHASES["alpha"], N_CUSTOMERS)
     leaves = rng.beta(PURCHASES["a"], PURCHASES["b"], N_CUSTOMERS)
     nu = rng.gamma(SPEND["q"], 1 / SPEND["v"], N_CUSTOMERS)

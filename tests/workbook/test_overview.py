@@ -71,6 +71,7 @@ def test_chapters_are_run_once(book: Workbook, tmp_path: Path, capsys: pytest.Ca
     assert "1/1" in capsys.readouterr().out  # the progress bar
 
 
+@pytest.mark.long
 def test_half_of_a_chapter_is_not_taken_for_the_whole(book: Workbook, tmp_path: Path) -> None:
     write_chapters(tmp_path, ending="import sys; sys.exit(0)")
     with pytest.raises(RunError, match="stopped at its cell"):

@@ -191,7 +191,7 @@ def _behind(outcomes: Sequence[Outcome]) -> float | None:
         for one in outcomes
         if one.package != "ours" and one.log_likelihood == one.log_likelihood and (one.data, one.model) in ours
     ]
-    return max(others) if others else None
+    return max(0.0, *others) if others else None
 
 
 def _within(

@@ -49,7 +49,7 @@ def rfm_segments(
     *,
     as_of: date,
     time_unit: str = "week",
-    n_resamples: int = 100,
+    n_resamples: int = 1000,
     interval: float = 0.95,
     rng: np.random.Generator | int = 0,
 ) -> Finding:
@@ -123,7 +123,10 @@ def rfm_segments(
     coded = [np.unique(values, return_inverse=True) for values in dimensions.values()]
     sizes = [len(values) for values, _ in coded]
     codes = [code for _, code in coded]
-    scores = _all_scores(codes, sizes, codes)
+    scores = [
+        _scores(np.bincount(code, minlength=size), split_ties=place == 0)[code]
+        for place, (code, size) in enumerate(zip(codes, sizes, strict=True))
+    ]
     segment = _segment_index(scores)
     for name, score in zip(dimensions, scores, strict=True):
         table[f"{name}_score"] = score
@@ -252,14 +255,6 @@ def _mean_amount(summary: pd.DataFrame, purchase_days: np.ndarray) -> np.ndarray
     return np.asarray(summary["monetary_value"], dtype=float)
 
 
-def _all_scores(codes: list[np.ndarray], sizes: list[int], drawn: list[np.ndarray]) -> list[np.ndarray]:
-    """Score every customer (``codes``) in recency, frequency and money against the customers ``drawn``."""
-    return [
-        _scores(np.bincount(sample, minlength=size), split_ties=place == 0)[code]
-        for place, (code, size, sample) in enumerate(zip(codes, sizes, drawn, strict=True))
-    ]
-
-
 def _scores(counts: np.ndarray, *, split_ties: bool) -> np.ndarray:
     """Return the score of each distinct value, ascending, from how many customers have it."""
     twice_below = 2 * (np.cumsum(counts) - counts) + (counts if split_ties else 0)
@@ -289,9 +284,16 @@ def _share_kept(
     rng: np.random.Generator,
 ) -> np.ndarray:
     n_customers = len(segment)
+    # Small numbers: those of many customers then stay near the processor.
+    lookup, of_each = _segment_lookup().astype(np.int8), segment.astype(np.int8)
+    small = [code.astype(np.int32) for code in codes]
     kept = np.empty(n_resamples)
     for resample in range(n_resamples):
-        drawn = rng.integers(n_customers, size=n_customers)
-        scores = _all_scores(codes, sizes, [code[drawn] for code in codes])
-        kept[resample] = np.mean(_segment_index(scores) == segment)
+        drawn = np.bincount(rng.integers(n_customers, size=n_customers, dtype=np.int32), minlength=n_customers)
+        cell = np.zeros(n_customers, dtype=np.int16)
+        for place, (code, size) in enumerate(zip(small, sizes, strict=True)):
+            counts = np.bincount(code, weights=drawn, minlength=size).astype(np.int64)
+            score = _scores(counts, split_ties=place == 0)
+            cell += (score * lookup.strides[place]).astype(np.int16)[code]
+        kept[resample] = np.mean(lookup.ravel()[cell] == of_each)
     return kept

@@ -12,14 +12,7 @@ from scipy import stats
 from kehu_analysis.clv.arrays import FloatArray, IntArray
 from kehu_analysis.clv.valuation.future_laws import AmountLaw
 from kehu_analysis.clv.valuation.outlook import Outlook
-from kehu_analysis.clv.valuation.totals import (
-    FEW_CUSTOMERS,
-    Law,
-    Moments,
-    bounds_of,
-    law_of_amounts,
-    law_of_moments,
-)
+from kehu_analysis.clv.valuation.totals import Law, Moments, bounds_of, law_of_many_amounts
 
 Bounds = tuple[FloatArray, FloatArray]
 
@@ -132,10 +125,7 @@ class CustomerEquity:
             expected, of_fit = amounts[:, number, -1], fitted[number, -1]
             moved = expected / of_fit if by_factor else expected - of_fit
             variance = float(sums.variance[number])
-            if len(members) <= FEW_CUSTOMERS:
-                of_sum = self._of_few(law, members, unit, moments)
-            else:
-                of_sum = law_of_moments(total, variance, float(sums.third[number]))
+            of_sum = self._law_of_sum(law, members, unit, moments)
             bounds.append(
                 bounds_of(of_sum, total, float(np.sqrt(variance)), moved, self._interval, by_factor=by_factor)
             )
@@ -160,15 +150,15 @@ class CustomerEquity:
         table["share_of_equity"] = table["customer_equity"] / total if total > 0 else np.nan
         return table.sort_values(["customer_equity", "segment"], ascending=[False, True], ignore_index=True)
 
-    def _of_few(self, law: AmountLaw, members: IntArray, unit: FloatArray, moments: Moments) -> Law:
+    def _law_of_sum(self, law: AmountLaw, members: IntArray, unit: FloatArray, moments: Moments) -> Law:
         place, alive = self._outlook.kinds.place[members], self._outlook.probability_alive[members]
 
-        def of_one(kind: int, there: float) -> Law:
+        def of_one(number: int) -> Law:
+            kind, there = int(place[number]), float(alive[number])
             return lambda amount: law.probability_below(amount, kind, there)
 
-        laws = [of_one(int(kind), float(there)) for kind, there in zip(place, alive, strict=True)]
-        highest = np.array([law.highest(int(kind)) for kind in place])
-        return law_of_amounts(laws, unit[members], highest, Moments(*(column[members] for column in moments)))
+        of_members = Moments(*(column[members] for column in moments))
+        return law_of_many_amounts(of_one, unit[members], law.highest()[place], of_members)
 
     def _summed(self, values: FloatArray) -> FloatArray:
         sums = np.bincount(self._segment, values)

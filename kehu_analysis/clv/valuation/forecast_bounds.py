@@ -28,8 +28,8 @@ from kehu_analysis.clv.valuation.totals import (
     Law,
     Moments,
     bounds_of,
-    law_of_amounts,
     law_of_counts,
+    law_of_many_amounts,
     law_of_moments,
 )
 
@@ -134,24 +134,22 @@ class ForecastBounds:
         return found
 
     def _law(self, name: str, total: float, moments: Moments, *, whole: bool) -> Law:
-        few = len(self._place) <= FEW_CUSTOMERS and whole
-        exact = None
-        if few and name == "purchases":
+        if whole and name == "purchases" and len(self._place) <= FEW_CUSTOMERS:
             law = PurchaseLaw(self._outlook.model, self._outlook.kinds, self._length, self._outlook.parameters)
             chances = [row for kind in self._place if (row := law.chances(int(kind))) is not None]
-            if len(chances) == len(self._place):
-                exact = law_of_counts(chances, self._outlook.probability_alive)
-        elif few:
+            are_told = len(chances) == len(self._place)
+            if are_told and (exact := law_of_counts(chances, self._outlook.probability_alive)) is not None:
+                return exact
+        elif whole and name == "amount":
             amounts = self._amount_law()
 
-            def of_one(kind: int, alive: float) -> Law:
+            def of_one(number: int) -> Law:
+                kind, alive = int(self._place[number]), float(self._outlook.probability_alive[number])
                 return lambda amount: amounts.probability_below(amount, kind, alive)
 
-            pairs = zip(self._place.tolist(), self._outlook.probability_alive.tolist(), strict=True)
-            highest = np.array([amounts.highest(int(kind)) for kind in self._place])
             each = Moments(*(column[:-1] for column in moments))
-            exact = law_of_amounts([of_one(*pair) for pair in pairs], self._unit(amounts), highest, each)
-        return exact or law_of_moments(total, float(moments.variance[-1]), float(moments.third[-1]))
+            return law_of_many_amounts(of_one, self._unit(amounts), amounts.highest()[self._place], each)
+        return law_of_moments(total, float(moments.variance[-1]), float(moments.third[-1]))
 
     def moments_of_periods(self, *, with_amounts: bool) -> dict[str, list[Moments]]:
         """Return those of each customer and last of all together, in each period and last over the horizon."""

@@ -211,9 +211,9 @@ class AmountLaw:
         some = 1 - self._nothing[kind]
         return np.asarray(np.where(amount >= 0, 1 - alive * some * special.ndtr(-score), 0.0))
 
-    def highest(self, kind: int) -> float:
-        """Return an amount, in units of v and spend so far, that one of a kind hardly ever exceeds."""
-        return float(np.exp(self._log_amount[kind, -1]))
+    def highest(self) -> FloatArray:
+        """Return what one of each kind, in units of v and spend so far, hardly ever exceeds, (n_kinds,)."""
+        return np.asarray(np.exp(self._log_amount[:, -1]))
 
     def _quantile(self, share: float, place: IntArray, alive: FloatArray, doubt: FloatArray | None) -> FloatArray:
         # Probability to exceed it, of those who are alive and buy.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +12,16 @@ from kehu_analysis.clv.arrays import FloatArray
 
 #: Up to so many customers a sum is taken exactly, by Fourier transforms; that of more has three moments' law.
 FEW_CUSTOMERS = 250
-_CELLS = 4096
+#: Of more, those are whose amounts make the sum more skewed than this, as three moments do not tell it; not those who
+#: move it by less than such a share, and no more than so many.
+_SKEWED, _SLIGHT, _MOST_APART = 0.5, 0.05, 5000
+_CELLS = 2**14
 _MOST_COUNTS = 2**16
+#: Standard deviations of a sum that neither it nor one amount in it is followed beyond.
+_FAR = 9.0
+#: Within the first cell, denser towards 0.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
+_FIRST_NODES, _FIRST_WEIGHTS = ((1 + _NODES) / 2) ** 4, 2 * _WEIGHTS * ((1 + _NODES) / 2) ** 3
 #: Below this skewness a sum is normal.
 _STRAIGHT = 1e-4
 _STEPS = 80
@@ -96,17 +104,67 @@ def law_of_counts(chances: Sequence[FloatArray], alive: FloatArray) -> Law | Non
     size = 2 ** int(np.ceil(np.log2(reach + 1)))
     if size > _MOST_COUNTS:
         return None
-    rows = np.zeros((len(chances), size))
-    for row, chance, there in zip(rows, chances, alive.tolist(), strict=True):
-        row[: len(chance)] = there * chance
-        row[0] += 1 - there
-    below = np.cumsum(_convolved(rows))
+    of_each = (
+        there * chance + (1 - there) * (np.arange(len(chance)) == 0)
+        for chance, there in zip(chances, alive.tolist(), strict=True)
+    )
+    below = np.cumsum(_convolved(of_each, size))
 
     def law(amount: FloatArray) -> FloatArray:
         place = np.clip(np.floor(amount), -1, size - 1).astype(np.intp)
         return np.where(place < 0, 0.0, below[place])
 
     return law
+
+
+def law_of_many_amounts(law_of: Callable[[int], Law], scale: FloatArray, highest: FloatArray, moments: Moments) -> Law:
+    """Return the law of the sum of any number of customers' amounts.
+
+    Parameters
+    ----------
+    law_of
+        From a customer's number, 0 to n - 1, to the law of their amount, as for :func:`law_of_amounts`.
+    scale, highest, moments
+        As there.
+
+    Examples
+    --------
+    >>> moments = Moments(np.ones(400), np.ones(400), np.full(400, 2.0))
+    >>> exponential = lambda number: lambda amount: -np.expm1(-np.maximum(amount, 0.0))
+    >>> law_of_many_amounts(exponential, np.ones(400), np.full(400, 20.0), moments)(np.array([400.0])).round(3)
+    array([0.507])
+    """
+    few = _apart(moments)
+    rest = np.ones(len(scale), dtype=bool)
+    rest[few] = False
+    laws = [law_of(int(number)) for number in few]
+    if not rest.any():
+        return law_of_amounts(laws, scale[few], highest[few], Moments(*(column[few] for column in moments)))
+    mean, variance, third = (float(column[rest].sum()) for column in moments)
+    others = law_of_moments(mean, variance, third)
+    if not len(few):
+        return others
+    # The others together are one more, counted from where they hardly ever end.
+    base, reach = mean - _FAR * np.sqrt(variance), 2 * _FAR * np.sqrt(variance)
+    of_others = (mean - base, variance, third)
+    together = law_of_amounts(
+        [*laws, lambda amount: others(amount + base)],
+        np.append(scale[few], 1.0),
+        np.append(highest[few], reach),
+        Moments(*(np.append(column[few], of_rest) for column, of_rest in zip(moments, of_others, strict=True))),
+    )
+    return lambda amount: together(amount - base)
+
+
+def _apart(moments: Moments) -> np.ndarray:
+    # Those to be taken one by one.
+    size = len(moments.mean)
+    if size <= FEW_CUSTOMERS:
+        return np.arange(size)
+    order = np.argsort(-np.abs(moments.third), kind="stable")
+    third, variance = (np.cumsum(column[order[::-1]])[::-1] for column in (np.abs(moments.third), moments.variance))
+    is_left = (third > _SKEWED * variance**1.5) & (variance > _SLIGHT**2 * variance[0])
+    return order[: min(int(np.count_nonzero(is_left)), _MOST_APART)]
 
 
 def law_of_amounts(laws: Sequence[Law], scale: FloatArray, highest: FloatArray, moments: Moments) -> Law:
@@ -130,33 +188,41 @@ def law_of_amounts(laws: Sequence[Law], scale: FloatArray, highest: FloatArray, 
     >>> law_of_amounts([even] * 3, np.ones(3), np.ones(3), three)(np.array([1.0, 1.5])).round(4)
     array([0.1667, 0.5   ])
     """
-    ends = []
-    for side in (scale > 0, scale < 0):
-        reach = float(np.abs(moments.mean[side]).sum() + 9 * np.sqrt(moments.variance[side].sum()))
-        ends.append(reach + float((np.abs(scale[side]) * highest[side]).max(initial=0.0)))
+    deviations = [float(np.sqrt(moments.variance[side].sum())) for side in (scale > 0, scale < 0)]
+    # Cells are to tell the sum, not the rarest amount: what exceeds its mean by more than a sum ever does is put there.
+    spread = _FAR * float(np.sqrt(moments.variance.sum()))
+    furthest = np.minimum(np.abs(scale) * highest, np.abs(moments.mean) + spread)
+    ends = [
+        float(np.abs(moments.mean[side]).sum() + _FAR * deviation + furthest[side].max(initial=0.0))
+        for side, deviation in zip((scale > 0, scale < 0), deviations, strict=True)
+    ]
     cell = max(sum(ends), np.finfo(float).tiny) / (_CELLS - 2)
     n_above = int(np.ceil(ends[0] / cell)) + 1
-    borders = (np.arange(_CELLS) + 0.5) * cell
-    rows = np.zeros((len(laws), _CELLS))
-    for row, law, unit in zip(rows, laws, scale.tolist(), strict=True):
-        if unit == 0:
-            row[0] = 1.0
-            continue
-        mass = np.diff(law(borders / abs(unit)), prepend=0.0)
-        mass[-1] += 1 - mass.sum()
-        row[:] = mass if unit > 0 else np.roll(mass[::-1], 1)
+
+    def of_each() -> Iterator[FloatArray]:
+        for law, unit, most in zip(laws, scale.tolist(), (furthest / cell).tolist(), strict=True):
+            mass = _on_cells(law, cell / abs(unit), int(np.ceil(most))) if unit else np.ones(1)
+            yield mass if unit >= 0 else np.roll(np.pad(mass, (0, _CELLS - len(mass)))[::-1], 1)
+
     # Places from n_above on stand for amounts below 0.
-    mass = np.roll(_convolved(rows), _CELLS - n_above)
+    below = np.cumsum(np.roll(_convolved(of_each(), _CELLS), _CELLS - n_above))
     places = (np.arange(_CELLS) - (_CELLS - n_above) + 0.5) * cell
-    below = np.cumsum(mass)
-    at_nothing = float(below[_CELLS - n_above]) if not (scale < 0).any() else 0.0
-
-    def sum_law(amount: FloatArray) -> FloatArray:
+    if not (scale < 0).any():
         # That nobody buys is no matter of cells.
-        found = np.interp(amount, places, below, left=0.0, right=1.0)
-        return np.where(amount >= 0, np.maximum(found, at_nothing), found if not at_nothing else 0.0)
+        nothing = float(np.prod([law(np.zeros(1))[0] for law in laws]))
+        places, below = np.append(0.0, places[places > 0]), np.append(nothing, below[places > 0])
+    return lambda amount: np.asarray(np.interp(amount, places, below, left=0.0, right=1.0))
 
-    return sum_law
+
+def _on_cells(law: Law, cell: float, last: int) -> FloatArray:
+    # Probabilities of 0, 1, …, last cells: what lies between two is shared among them so that its mean stays, for small
+    # amounts rounded would add up. What lies beyond the last is put there. The chance to exceed an amount is integrated
+    # over each cell, in the first of which it may fall at any scale.
+    last = max(last, 1)
+    exceeded = 1 - law(np.arange(2 * last + 1, dtype=float) * (cell / 2))
+    held = (exceeded[:-2:2] + 4 * exceeded[1::2] + exceeded[2::2]) / 6
+    held[0] = np.sum(_FIRST_WEIGHTS * (1 - law(_FIRST_NODES * cell)))
+    return np.asarray(np.append(1.0, held) - np.append(held, 0.0))
 
 
 def bounds_of(
@@ -207,7 +273,9 @@ def bounds_of(
     return found[0], found[1]
 
 
-def _convolved(rows: FloatArray) -> FloatArray:
+def _convolved(rows: Iterable[FloatArray], size: int) -> FloatArray:
     # The product of many transforms: below 1 all, so that nothing overflows.
-    product = np.prod(np.fft.rfft(rows, axis=1), axis=0)
-    return np.asarray(np.maximum(np.fft.irfft(product, rows.shape[1]), 0.0))
+    product = np.ones(size // 2 + 1, dtype=complex)
+    for row in rows:
+        product *= np.fft.rfft(row, size)
+    return np.asarray(np.maximum(np.fft.irfft(product, size), 0.0))

@@ -48,7 +48,7 @@ test: $(READY)  ## all tests but the long ones, those in a browser and those on 
 test-long: $(READY)  ## the long tests, and with all their worlds, examples and cases those that make test takes few of
 	KEHU_TESTS_IN_FULL=1 $(BIN)/python -m pytest $(PYTEST) -m "long or scaled"
 
-recovery: $(READY)  ## every world of the recovery tests, an hour or two; writes its result into benchmarks/README.md
+recovery: $(READY)  ## every world of the recovery tests, half an hour; writes its result into benchmarks/README.md
 	$(BIN)/python -m tests.recovery --write
 
 test-browser: $(READY)  ## JupyterLab and the report in a headless Chromium

@@ -244,6 +244,17 @@ def shortened(text: str, longest: int = 60) -> str:
     return line if len(line) <= longest else f"{line[:longest]}…"
 
 
+def text_width(text: str) -> int:
+    """Return how wide a text stands, in digits: a Chinese character is two of them.
+
+    Examples
+    --------
+    >>> text_width("A级客户")
+    7
+    """
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def format_prose(value: Any, unit: str, lang: str = "zh", *, currency: str = "") -> str:
     """Write a scalar inside a sentence: large amounts in 万 and 亿, or thousands and millions, with the currency.
 

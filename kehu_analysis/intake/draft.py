@@ -311,9 +311,9 @@ def _table_lines(table: TableProposal, lang: str) -> list[str]:
     for style in table.styles:
         words = style.chosen or " / ".join(CHOICES[style.setting])
         rows.append((style.setting, "✓" if style.chosen else "?", words, shown(style.example)))
-    widths = [max((_width(row[place]) for row in rows), default=0) for place in range(3)]
+    widths = [max((labels.text_width(row[place]) for row in rows), default=0) for place in range(3)]
     for row in rows:
-        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)]
+        cells = [cell + " " * (width - labels.text_width(cell)) for cell, width in zip(row, widths, strict=False)]
         lines.append(f"  {'  '.join([*cells, row[3]])}".rstrip())
     return lines
 
@@ -329,10 +329,6 @@ def _rows(column: ColumnProposal, table: TableProposal, lang: str) -> list[tuple
     if not rows:
         rows.append(("", "✗", labels.label("ui.draft_no_candidate", lang), ""))
     return [(column.column, *rows[0][1:]), *rows[1:]]
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -199,5 +198,5 @@ def _at_fault(column: str, places: Mapping[str, set[int]], values: Sequence[Any]
 def _width(name: str, column: pd.Series[Any]) -> float:
     # Automatic widths would need the whole table in memory; the first rows tell enough.
     texts = [name, *column.head(_SAMPLE_ROWS).dropna().astype("str")]
-    widest = max(sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text[:100]) for text in texts)
+    widest = max(labels.text_width(text[:100]) for text in texts)
     return min(max(widest + 3.0, _WIDTHS[0]), _WIDTHS[1])

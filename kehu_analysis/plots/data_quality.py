@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -60,8 +59,7 @@ def data_quality(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) 
 
 def _folded(text: str) -> str:
     """Return a text in lines of bearable width: the reason of a filter is as long as its author made it."""
-    n_columns = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-    width = max(1, _REASON_WIDTH * len(text) // max(1, n_columns))
+    width = max(1, _REASON_WIDTH * len(text) // max(1, labels.text_width(text)))
     return textwrap.fill(text, width, max_lines=_REASON_LINES, placeholder="…")
 
 

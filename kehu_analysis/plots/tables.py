@@ -21,6 +21,9 @@ NUMBER_UNITS = frozenset(
     )
 )
 
+#: Wider than so many digits words are a sentence, which is not to stand in a column of one word.
+_SENTENCE = 36
+
 # The report drops these styles for its own sheet; JupyterLab would set words to the right and the caption above.
 _TEMPLATE = """\
 {%- macro style(kind) %}{% if kind != "number" %} style="text-align:left"{% endif %}{% endmacro -%}
@@ -69,12 +72,15 @@ def table_html(table: pd.DataFrame, *, lang: str = "zh", currency: str = "", row
     kinds = ["number" if unit in NUMBER_UNITS else "date" if unit == "date" else "words" for unit in units]
     headings = [labels.column_label(str(column), lang, currency=currency) for column in table.columns]
     shown = [
-        [(_shown(value, unit, lang), kind) for value, unit, kind in zip(row, units, kinds, strict=True)]
+        [_shown(value, unit, lang) for value, unit in zip(row, units, strict=True)]
         for row in (table.iloc[rows:] if rows < 0 else table.iloc[:rows]).itertuples(index=False, name=None)
     ]
+    for place, texts in enumerate(zip(*shown, strict=True)):
+        if kinds[place] == "words" and max(map(labels.text_width, texts)) > _SENTENCE:
+            kinds[place] = "words sentence"
     return _template().render(
         headings=list(zip(headings, kinds, strict=True)),
-        rows=shown,
+        rows=[list(zip(texts, kinds, strict=True)) for texts in shown],
         caption=_caption(len(shown), len(table), lang, code="ui.last_rows_shown" if rows < 0 else "ui.rows_shown"),
     )
 

@@ -263,9 +263,9 @@ class _Writer:
         widths = []
         for i, unit in enumerate(units):
             heading = labels.column_label(str(sample.columns[i]), self.lang, currency=finding.currency)
-            cells = [_width(cell_text(value, unit, self.lang)) for value in sample.iloc[:, i]]
+            cells = [labels.text_width(cell_text(value, unit, self.lang)) for value in sample.iloc[:, i]]
             # A heading may wrap once; the filter's button takes some room.
-            widths.append(min(max([_width(heading) / 2 + 4, 9.0, *(w + 2 for w in cells)]), 48.0))
+            widths.append(min(max([labels.text_width(heading) / 2 + 4, 9.0, *(w + 2 for w in cells)]), 48.0))
         return widths
 
     def _table(self, sheet: Any, top: int, finding: Finding, units: Sequence[str]) -> None:
@@ -310,13 +310,8 @@ class _Writer:
         return cell_text(value, unit, self.lang)[:_MAX_TEXT]
 
 
-def _width(text: str) -> float:
-    # A Chinese character is two digits wide, and Excel measures columns in digits.
-    return sum(2.0 if unicodedata.east_asian_width(c) in "WF" else 1.0 for c in text)
-
-
 def _height(text: str, room: float) -> float:
-    lines = sum(math.ceil(max(_width(line), 1) / max(room * 0.95, 1)) for line in text.split("\n"))
+    lines = sum(math.ceil(max(labels.text_width(line), 1) / max(room * 0.95, 1)) for line in text.split("\n"))
     return 18.0 * max(lines, 1) + 4
 
 

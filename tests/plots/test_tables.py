@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -124,3 +125,9 @@ def test_any_text_is_read_back_as_it_was(text: str) -> None:
     grid = _Grid(table_html(pd.DataFrame({"name": [text], text: ["x"]}), lang="en"))
     assert grid.rows[1][0] == text
     assert grid.tags == {"div", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+def test_sentence_has_a_column_of_its_own_kind():
+    table = pd.DataFrame({"customer_id": ["a"], "reason": ["平时约 6 天一单，已 48 天没下单；一单约 2.07万元"]})
+    html = table_html(table, lang="zh")
+    assert re.findall(r'<td class="([^"]*)"', html) == ["words", "words sentence"]

@@ -30,10 +30,9 @@ _WIDE_DEVIATION = 0.3
 _REGION = 0.999
 #: Maxima that differ by this share are one and the same.
 _SAME_MAXIMUM = 1e-10
-#: Places of maxima are told apart to a standard error times two to minus so much.
-_SETTLED_BITS = 24
-#: Least eigenvalue of the correlations of parameters whose covariances are told apart in the same way.
-_LEAST_APART = 1e-5
+#: Places of maxima are told apart to a standard error times two to minus so much; covariances to a product of standard
+#: errors times two to minus so much, and no coarser than the least eigenvalue of the correlations bears.
+_SETTLED_BITS, _COVARIANCE_BITS, _BITS_BELOW_LEAST = 24, 14, 10
 #: Totals of two fits differ by this share at most where they are sums of the same numbers in another order.
 SAME_TOTALS = 1e-9
 
@@ -312,17 +311,21 @@ class MaximumLikelihoodModel(BaseEstimator, ABC):  # type: ignore[misc]  # sciki
 def _settled(location: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     # What is left of the search, and the last bits of sums that processors take differently, are far below a millionth
     # of a standard error: rounded to that, and to a power of two, a place is the same wherever it was found.
+    # Covariances come from differences, and differ by up to a ten-millionth of themselves.
     deviation = np.sqrt(np.diag(covariance))
     # One that could be anywhere has a place all the same.
     exponent = np.where(deviation > 0, np.floor(np.log2(np.clip(deviation, 2.0**-60, 1.0))), 0.0)
     step = 2.0 ** (exponent - _SETTLED_BITS)
-    unit = 2.0 ** np.where(deviation > 0, np.floor(np.log2(np.maximum(deviation, 2.0**-60))), 0.0)
-    grid = np.outer(unit, unit) * 2.0**-_SETTLED_BITS
-    settled = np.rint(covariance / grid) * grid
     free = np.flatnonzero(deviation > 0)
-    alike = settled[np.ix_(free, free)] / np.outer(deviation[free], deviation[free])
-    if len(free) and np.linalg.eigvalsh(alike)[0] < _LEAST_APART:  # so nearly one that rounding would make them one
-        settled = covariance
+    settled = covariance
+    if len(free):
+        alike = covariance[np.ix_(free, free)] / np.outer(deviation[free], deviation[free])
+        least = max(float(np.linalg.eigvalsh(alike)[0]), 2.0**-60)
+        bits = max(_COVARIANCE_BITS, _BITS_BELOW_LEAST - np.floor(np.log2(least)))
+        unit = 2.0 ** np.where(deviation > 0, np.floor(np.log2(np.maximum(deviation, 2.0**-60))), 0.0)
+        grid = np.outer(unit, unit) * 2.0**-bits
+        if bits <= _SETTLED_BITS:  # else so nearly one that rounding would make them one
+            settled = np.rint(covariance / grid) * grid
     return np.asarray(np.rint(location / step) * step), np.asarray(settled)
 
 

@@ -94,18 +94,18 @@ class GammaGammaModel(MaximumLikelihoodModel):
         p, q, v = parameters
         x, m = sample.columns["x"], sample.columns["m"]
         values, place = _numbers_of(x)
-        px, total = p * values, p * values + q
-        # Spend that hardly varies within customers makes p large: what large numbers have in common is left out.
-        counts = log_rising(px, q) - special.gammaln(q) + q * np.log(v)
-        excess = np.log1p(v / (x * m))
-        log_m, log_sum = np.log(m), np.log(x * m) + excess
-        each = counts[place] - log_m - p * x * excess - q * log_sum
-        by_q = special.digamma(total) - special.digamma(q) + np.log(v)
+        px = p * values
+        # Spend that hardly varies within customers makes p large, between them q: what large numbers have in common is
+        # left out.
+        counts = np.where(px < q, log_rising(q, px) - special.gammaln(px), log_rising(px, q) - special.gammaln(q))
+        spent = x * m
+        excess, share = np.log1p(v / spent), np.log1p(spent / v)
+        each = counts[place] - np.log(m) - p * x * excess - q * share
         derivatives = np.stack(
             [
                 x * (log_rising_slope(px, q)[place] - excess),
-                by_q[place] - log_sum,
-                q / v - total[place] / (v + x * m),
+                log_rising_slope(q, px)[place] - share,
+                (q * spent - p * x * v) / (v * (v + spent)),
             ]
         )
         return each, derivatives

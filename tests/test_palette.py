@@ -83,5 +83,5 @@ CHECK = {
     "doubts": [],
     "tables": [],
     "provenance": {},
-    **{name: {"caption": "", "headings": [], "rows": []} for name in ("failures", "rejected")},
+    **{name: {"caption": "", "headings": [], "rows": []} for name in ("understood", "failures", "rejected")},
 }

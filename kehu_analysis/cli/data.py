@@ -24,6 +24,7 @@ def check(data: Path, out: Path | None, lang: str) -> None:
     """Say what of the data is accepted and what is not, and why; write a page and the rejected rows."""
     # Here and not above: what writes pages and workbooks takes a while to import.
     from kehu_analysis.intake.results import refuse_place, results_folder, write_results
+    from kehu_analysis.intake.understood import understood_lines
 
     if out is not None:
         refuse_place(out, data)
@@ -40,7 +41,7 @@ def check(data: Path, out: Path | None, lang: str) -> None:
         sys.exit(error.exit_code)
     finally:
         bar.close()
-    for line in account_lines(dataset, lang):
+    for line in (*understood_lines(dataset, lang), *account_lines(dataset, lang)):
         tell(line)
     refusal = None
     try:

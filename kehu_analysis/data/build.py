@@ -10,13 +10,25 @@ from typing import Any
 
 import duckdb
 
-from kehu_analysis.data.checking.failures import cross_failures, doubts_of_values, failure, write_rejected
+from kehu_analysis.data.checking.failures import (
+    cross_failures,
+    doubts_of_rounding,
+    doubts_of_states,
+    doubts_of_totals,
+    doubts_of_values,
+    failure,
+    write_rejected,
+)
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
+from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
+from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
 from kehu_analysis.data.checking.validate import Part, classify
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
-from kehu_analysis.data.reading.sources import open_file, shown_name
+from kehu_analysis.data.reading.cross_tables import take_apart
+from kehu_analysis.data.reading.order_lines import with_orders
+from kehu_analysis.data.reading.sources import OpenedFile, line_files, open_file, shown_name
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
 from kehu_analysis.data.settings import DatasetSettings, TableSettings
@@ -97,7 +109,9 @@ def _build_table(
     wanted = settings.table(table.name)
     shown = [shown_name(path, root) for path in paths]
     with watch(connection, table.name, "open"):
-        parts, passed_over = _open_parts(connection, table, paths, shown, wanted, scratch)
+        lines_of = line_files(root, settings) if table.name == "transactions" else []
+        named = (lines_of, [shown_name(path, root) for path in lines_of]) if lines_of else None
+        parts, passed_over, n_without = _open_parts(connection, table, paths, shown, wanted, scratch, named)
     with watch(connection, table.name, "judge"):
         columns = classify(
             connection,
@@ -120,9 +134,15 @@ def _build_table(
         with watch(connection, table.name, "days"):
             _store_days(connection, folder)
             write_log_days(connection, columns, folder)
+    totals = _totals(connection, table, lines)
     n_rejected = sum(line["n_lines"] for line in lines if line["line_class"] == "rejected")
     failures = write_rejected(connection, table, parts, wanted, folder) if n_rejected else []
     failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
+    failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
+    states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
+    failures += doubts_of_states(states)
+    if n_without:
+        failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)
     return {
         "files": list(dict.fromkeys(part.file.shown for part in parts)),
@@ -134,8 +154,17 @@ def _build_table(
         },
         "unused_headers": list(unused),
         "styles": {part.file.shown: vars(part.style) for part in parts},
+        "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
+        "totals": totals,
+        "states": states,
         "lines": lines,
     }, failures
+
+
+def _totals(connection: duckdb.DuckDBPyConnection, table: Table, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how the totals among the lines agree with what they are the totals of; empty where there are none."""
+    has_totals = any(line["reason"] == TOTAL for line in lines)
+    return check_totals(connection, table) if has_totals and table.column("amount") is not None else {}
 
 
 def _open_parts(
@@ -145,18 +174,41 @@ def _open_parts(
     shown: Sequence[str],
     settings: TableSettings,
     scratch: Path,
-) -> tuple[list[Part], list[str]]:
-    """Return the files, and sheets, of a table with their columns and ways of writing; and the sheets passed over."""
-    opened, passed_over = [], []
-    for number, (path, name) in enumerate(zip(paths, shown, strict=True)):
-        files, sheets = open_file(
-            connection, path, f"{table.name}_{number}", scratch, shown=name, table=table, settings=settings
-        )
-        opened += [(file, map_columns(table, file, settings)) for file in files]
-        passed_over += sheets
+    lines: tuple[Sequence[Path], Sequence[str]] | None = None,
+) -> tuple[list[Part], list[str], int]:
+    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line."""
+    files, passed_over = _open_files(connection, table, paths, shown, settings, scratch)
+    n_without = 0
+    if lines:
+        of_lines, _ = _open_files(connection, table, *lines, settings, scratch, name="lines")
+        assert settings.lines is not None  # else there were no files of lines
+        files, n_without = with_orders(connection, of_lines, files, settings.lines.on)
+    if settings.crosstab is not None:
+        files = take_apart(connection, files, settings.crosstab)
+    opened = [(file, map_columns(table, file, settings)) for file in files]
     check_agreement(table, opened, settings)
+    if table.name == "transactions":
+        refuse_mixed_currencies(connection, opened, settings)
     styles = find_styles(connection, table, opened, settings)
-    return [Part(*one, style) for one, style in zip(opened, styles, strict=True)], passed_over
+    return [Part(*one, style) for one, style in zip(opened, styles, strict=True)], passed_over, n_without
+
+
+def _open_files(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    paths: Sequence[Path],
+    shown: Sequence[str],
+    settings: TableSettings,
+    scratch: Path,
+    name: str = "",
+) -> tuple[list[OpenedFile], list[str]]:
+    opened, passed_over = [], []
+    for number, (path, of_path) in enumerate(zip(paths, shown, strict=True)):
+        relation = f"{table.name}_{name}{number}"
+        files, sheets = open_file(connection, path, relation, scratch, shown=of_path, table=table, settings=settings)
+        opened += files
+        passed_over += sheets
+    return opened, passed_over
 
 
 def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[list[dict[str, Any]], int]:
@@ -201,6 +253,13 @@ def _store(
         f"WHERE line_class = 'accepted' ORDER BY customer_key, date, {place}",
         folder / "transactions.parquet",
     )
+    if any(column.name == "customer_name" for column in columns):
+        write_parquet(
+            connection,
+            f"SELECT customer_id, arg_max(customer_name, (date, {ROW})) AS name FROM {rows} "
+            "WHERE line_class = 'accepted' AND customer_name IS NOT NULL GROUP BY customer_id ORDER BY customer_id",
+            folder / "names_in_log.parquet",
+        )
     any_set_apart = connection.execute(
         f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'set_apart'"
     ).fetchone() != (0,)

@@ -100,11 +100,13 @@ class Dataset:
         return pd.read_parquet(self.path(name))
 
     def customer_names(self) -> pd.Series:
-        """Return the customers' names by customer_id; without a customers table, an empty series."""
-        if not self.has("customers"):
+        """Return the customers' names by customer_id: those of the customers table, else the last ones of the log."""
+        if self.has("customers") and "name" in (customers := self.table("customers")):
+            return customers.set_index("customer_id")["name"]
+        in_log = self.path("names_in_log")
+        if not in_log.is_file():
             return pd.Series(dtype="str", name="name")
-        customers = self.table("customers")
-        return customers.set_index("customer_id")["name"] if "name" in customers else pd.Series(dtype="str")
+        return pd.read_parquet(in_log).set_index("customer_id")["name"]
 
     def own_calendar(self) -> pd.DataFrame | None:
         """Return the company's own calendar: ``date``, ``is_workday``; None where the dataset has none."""

@@ -16,6 +16,8 @@ from kehu_analysis.data.settings import DatasetSettings
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 
 _LONGEST_GAP = 31
+#: So many of the largest customers are told apart, by which an analyst sees whether the right column was taken.
+_LARGEST = 5
 #: The median amount of a day is that of at most about so many lines of the log, evenly spread.
 _LINES_FOR_MEDIANS = 1_000_000
 
@@ -62,7 +64,8 @@ def log_facts(
     Returns
     -------
     dict
-        Counts of lines, customers and purchase days, amounts (currency, as texts, exact), dates as ISO texts.
+        Counts of lines, customers and purchase days, amounts (currency, as texts, exact), dates as ISO texts; and
+        ``largest``: customer_id, amount and lines of the largest customers.
     bool
         Whether the log would be taken for complete beyond ``today``.
     list of dict
@@ -88,6 +91,14 @@ def log_facts(
         found = connection.execute(query)
         names = [column[0] for column in found.description or ()]
         facts |= dict(zip(names, found.fetchone() or (), strict=True))
+    facts["largest"] = [
+        list(row)
+        for row in connection.execute(
+            "SELECT k.customer_id, CAST(sum(p.amount) AS VARCHAR), CAST(sum(p.n_lines) AS BIGINT) "
+            f"FROM {purchase_days} p JOIN read_parquet({path_literal(folder / 'customer_keys.parquet')}) k "
+            f"USING (customer_key) GROUP BY k.customer_id ORDER BY sum(p.amount) DESC, k.customer_id LIMIT {_LARGEST}"
+        ).fetchall()
+    ]
     complete_until = _complete_until(facts["last_date"], facts.pop("usual_gap"), settings)
     facts["complete_until"] = complete_until and min(complete_until, today)
     log = {name: value.isoformat() if isinstance(value, date) else value for name, value in facts.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from kehu_analysis.data.proposing.ambiguous_styles import CHOICES, StyleProposal
 from kehu_analysis.data.proposing.attribution import Attributed, attribute
 from kehu_analysis.data.proposing.candidates import Candidate
 from kehu_analysis.data.proposing.columns import ColumnProposal, ProposedColumns, propose_columns
-from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings, read_settings
+from kehu_analysis.data.proposing.order_lines import propose_lines
+from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings, Lines, read_settings
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.errors import DataError
 
@@ -51,6 +52,8 @@ class TableProposal:
         The columns whose header is not known.
     amount_from
         The two headers whose product could be the amount, where there is none.
+    lines
+        The file with the lines of the orders, where the amounts stand in another file than customer and date.
     styles
         Dates or numbers that can be read in two ways.
     unused
@@ -72,11 +75,12 @@ class TableProposal:
     styles: tuple[StyleProposal, ...]
     unused: tuple[str, ...]
     kept: Mapping[str, Any]
+    lines: Lines | None = None
 
     @property
     def is_needed(self) -> bool:
         """Whether anything is proposed, or left to the analyst."""
-        return bool(self.columns or self.styles or self.source)
+        return bool(self.columns or self.styles or self.source or self.lines)
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -157,7 +161,7 @@ def propose_settings(root: str | os.PathLike[str], fault: DataError | None = Non
     try:
         with tempfile.TemporaryDirectory(prefix="kehu-draft-") as scratch, DuckDBEngine().session() as connection:
             tables = tuple(
-                _proposal(connection, found, settings, fault)
+                _proposal(connection, found, settings, fault, place, Path(scratch))
                 for found in attribute(connection, place, settings, Path(scratch))
             )
     except (OSError, duckdb.Error, DataError, ValueError):
@@ -167,11 +171,27 @@ def propose_settings(root: str | os.PathLike[str], fault: DataError | None = Non
 
 
 def _proposal(
-    connection: duckdb.DuckDBPyConnection, found: Attributed, settings: DatasetSettings, fault: DataError | None
+    connection: duckdb.DuckDBPyConnection,
+    found: Attributed,
+    settings: DatasetSettings,
+    fault: DataError | None,
+    root: Path,
+    scratch: Path,
 ) -> TableProposal:
     table, samples = found.table, found.samples
     wanted = settings.table(table.name)
     columns = propose_columns(connection, table, samples, wanted, settings.timezone)
+    lines = None
+    if table.name == "transactions" and wanted.lines is None and any(one.column == "amount" for one in columns.open):
+        proposed = propose_lines(connection, table, samples, root, scratch, settings.timezone)
+        if proposed is not None:
+            lines, of_lines = proposed
+            columns = replace(
+                columns,
+                recognised={**of_lines.headers, **columns.recognised},
+                open=tuple(one for one in columns.open if one.column != "amount"),
+                amount_from=of_lines.amount_from,
+            )
     own = fault if fault is not None and fault.details.get("table") == table.name else None
     has_header = all(sample.has_header for sample in samples)
     styles = propose_styles(
@@ -180,7 +200,8 @@ def _proposal(
         samples,
         wanted,
         columns.headers,
-        columns.amount_from or (None if "amount" in columns.lost else wanted.amount_from),
+        # The parts of an amount that stands in the lines are no columns of the orders.
+        None if lines else columns.amount_from or (None if "amount" in columns.lost else wanted.amount_from),
         settings.timezone,
         own,
     )
@@ -200,6 +221,7 @@ def _proposal(
         styles=styles,
         unused=columns.unused,
         kept=_kept(wanted.model_dump(exclude_unset=True), columns, found),
+        lines=lines,
     )
 
 

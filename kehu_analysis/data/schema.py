@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 #: SQL type of each kind of column in the snapshot.
 SQL_TYPES = {
@@ -110,8 +110,10 @@ class Table:
 
 
 def _without_number(header: str) -> str:
-    # A header that a file has twice was numbered when it was read; both could be the column.
-    return re.sub(r" \(\d+\)$", "", header)
+    # A header that a file has twice was numbered when it was read; both could be the column. A unit is no part of it.
+    bare = re.sub(r" \(\d+\)$", "", header)
+    found = re.match(pattern_of("units", "in_header"), unicodedata.normalize("NFKC", bare).strip())
+    return found[1] if found is not None and found[1] else bare
 
 
 def plain(header: str, separator: str = "") -> str:
@@ -176,21 +178,61 @@ def date_formats(kind: str) -> tuple[str, ...]:
 def pattern_of(group: str, form: str) -> str:
     """Return a pattern, or a list of characters, by which values are recognised that people wrote.
 
+    A part of it in braces is another pattern of its group.
+
     Examples
     --------
     >>> bool(re.search(pattern_of("date", "year_last"), "31/12/2026"))
     True
     """
-    return str(_file()[f"_{group}"][form])
+    parts = _file()[f"_{group}"]
+    pattern = str(parts[form])
+    for name, part in parts.items():
+        words = part if isinstance(part, str) else "|".join(map(re.escape, sorted(part, key=len, reverse=True)))
+        pattern = pattern.replace(f"{{{name}}}", words)
+    return pattern
 
 
-def clues(name: str) -> tuple[Sequence[str], Sequence[str]]:
+@cache
+def unit_words() -> Mapping[str, int]:
+    """Return the words for units in which sums are counted, and the number that each stands for."""
+    return {word: int(number) for word, number in _file()["_units"]["words"].items()}
+
+
+@cache
+def period_words() -> Mapping[str, int]:
+    """Return the words for months and quarters, and the month that each begins with."""
+    return {word: int(month) for word, month in _file()["_periods"]["words"].items()}
+
+
+@cache
+def currency_signs() -> Mapping[str, str]:
+    """Return the signs and words for currencies, and the ISO code that each is taken for."""
+    return dict(_file()["_row_kinds"]["same"])
+
+
+@cache
+def units_of_cells() -> Mapping[str, int]:
+    """Return the words for units that may stand behind a number, the longest first, and what each stands for."""
+    return {word: unit_words()[word] for word in _file()["_units"]["in_cells"]}
+
+
+class Clues(NamedTuple):
+    """Pieces of a header: what speaks for a column, what does a little, what against, and what rules it out."""
+
+    hints: Sequence[str] = ()
+    weak: Sequence[str] = ()
+    against: Sequence[str] = ()
+    never: Sequence[str] = ()
+
+
+def clues(name: str) -> Clues:
     """Return the pieces of a header that speak for a column, and those that speak against it.
 
     Examples
     --------
-    >>> clues("no_such_column")
-    ((), ())
+    >>> clues("no_such_column").hints, "freight" in clues("amount").never
+    ((), True)
     """
     found = _file()["_clues"].get(name, {})
-    return found.get("hints", ()), found.get("against", ())
+    return Clues(**{part: tuple(words) for part, words in found.items()})

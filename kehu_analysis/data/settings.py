@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from kehu_analysis.data.schema import contract
+from kehu_analysis.data.units import unit_named
 from kehu_analysis.errors import DataError, reason_of
 from kehu_analysis.labels import Phrase
 
@@ -79,10 +81,72 @@ def _is_plain(value: str | int | float) -> bool:
 
 
 class AmountFrom(_Strict):
-    """The headers of the two columns whose product is the amount, where the file has no amounts."""
+    """The headers of the columns that make the amount, where the file has no amounts.
 
-    quantity: str
-    unit_price: str
+    Quantity times unit price, less a share (``discount_rate``) and a sum (``discount``) where there are such; or debit
+    less credit.
+    """
+
+    quantity: str | None = None
+    unit_price: str | None = None
+    discount: str | None = None
+    discount_rate: str | None = None
+    debit: str | None = None
+    credit: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header of each part that is named."""
+        return {name: header for name, header in self.model_dump().items() if header is not None}
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        product, sides = {"quantity", "unit_price"}, {"debit", "credit"}
+        named = set(self.headers)
+        if not (named == sides or (product <= named and not sides & named)):
+            raise PydanticCustomError("amount_parts", "quantity and unit_price, or debit and credit")
+        return self
+
+
+class Returns(_Strict):
+    """The column that tells goods that came back from goods sold, and what it says of the former."""
+
+    column: str
+    values: list[str] = Field(min_length=1)
+
+
+class DatedRate(_Strict):
+    """A rate of exchange from a day on."""
+
+    since: date
+    rate: float = Field(gt=0)
+
+
+class Currencies(_Strict):
+    """What one of each currency is worth in the dataset's own; ``column`` says which a row is in, else its amount."""
+
+    column: str | None = None
+    rates: dict[str, float | list[DatedRate]] = Field(min_length=1)
+
+    @field_validator("rates")
+    @classmethod
+    def _positive(cls, value: dict[str, float | list[DatedRate]]) -> dict[str, float | list[DatedRate]]:
+        if not all(rate if isinstance(rate, list) else rate > 0 for rate in value.values()):
+            raise PydanticCustomError("greater_than", "a rate is above 0")
+        return value
+
+
+class CrossTable(_Strict):
+    """A table with months or quarters across: the year of headers that do not name theirs."""
+
+    year: int | None = Field(default=None, ge=1900, le=2200)
+
+
+class Lines(_Strict):
+    """The file with the lines of orders whose customer and date stand in ``source``, and the column of both."""
+
+    source: str
+    on: str
 
 
 class TableSettings(_Strict):
@@ -90,12 +154,49 @@ class TableSettings(_Strict):
 
     source: str | list[str] | None = None
     sheet: str | list[str] | None = None
+    lines: Lines | None = None
+    crosstab: CrossTable | None = None
     columns: dict[str, str] = {}
     amount_from: AmountFrom | None = None
-    date_order: Literal["day_first", "month_first"] | None = None
+    returns: Returns | None = None
+    currencies: Currencies | None = None
+    date_order: Literal["day_first", "month_first", "year_first"] | None = None
+    date_format: str | None = None
+    encoding: str | None = None
+    amount_unit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     decimal_mark: Literal[".", ","] | None = None
+    last_row: int | None = Field(default=None, ge=1)
     files_may_differ: bool = False
     filters: list[Filter] = []
+
+    @field_validator("date_format")
+    @classmethod
+    def _names_a_day(cls, value: str | None) -> str | None:
+        day = datetime(2026, 11, 25)
+        try:
+            is_read = value is None or datetime.strptime(day.strftime(value), value).date() == day.date()
+        except ValueError:
+            is_read = False
+        if not is_read:
+            raise PydanticCustomError("no_date_format", "this names no day")
+        return value
+
+    @field_validator("amount_unit", mode="before")
+    @classmethod
+    def _known_unit(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if (unit := unit_named(value)) is None:
+            raise PydanticCustomError("no_such_unit", "no such unit")
+        return unit
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else codecs.lookup(value).name
+        except LookupError:
+            raise PydanticCustomError("no_such_encoding", "no such encoding") from None
 
     @property
     def sheets(self) -> list[str]:
@@ -226,6 +327,10 @@ _FAULTS = {
     "no_such_column": "no_such_column",
     "amount_twice": "amount_twice",
     "filter_value": "filter_value",
+    "no_date_format": "no_date_format",
+    "no_such_encoding": "no_such_encoding",
+    "no_such_unit": "no_such_unit",
+    "amount_parts": "amount_parts",
     "standards_order": "standards_order",
     "standards_share": "standards_share",
     "standards_rank": "standards_rank",

@@ -20,13 +20,13 @@ from filelock import FileLock
 from kehu_analysis.data.build import build_tables
 from kehu_analysis.data.checking.failures import failure
 from kehu_analysis.data.progress import Progress, Watch
-from kehu_analysis.data.reading.sources import find_files, shown_name, unread_files
+from kehu_analysis.data.reading.sources import find_files, line_files, shown_name, unread_files
 from kehu_analysis.data.schema import contract
 from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
 
 #: Raised when the snapshot's form changes, so that old ones are not read.
-FORMAT = 4
+FORMAT = 5
 ACCOUNT = "account.json"
 _NO_SPACE = os.strerror(errno.ENOSPC)
 
@@ -94,7 +94,7 @@ def ensure_snapshot(root: Path, name: str, settings: DatasetSettings, cache: Pat
     try:
         files = source_files(root, settings)
         progress("hash", 0.0)
-        read = [path for paths in files.values() for path in paths]
+        read = [path for paths in (*files.values(), line_files(root, settings)) for path in paths]
         unread = unread_files(root, read, settings)
         digest = content_hash(read, settings, unread)
     except OSError as error:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
+from kehu_analysis.intake.toml_text import toml_value
 
 #: Failures on the terminal; the page has them all.
 MAX_FAILURES = 20
@@ -119,6 +120,13 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     if tables := tables_to_mend(dataset):
         names = between.join(mended_name(dataset, table) for table in tables)
         steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
+    steps += _steps_of_states(dataset, lang)
+    for one in dataset.account["failures"]:
+        if one["reason"] != "second_table":
+            continue
+        row = int(one["first_row"])
+        words = {"file": shown(one["file"]), "row": row, "last": row - 1, "table": one["table"]}
+        steps.append(labels.render("ui.check_next_last_row", lang, **words))
     if again := still_rejected(dataset):
         steps.append(labels.render("ui.check_next_again", lang, files=between.join(map(shown, again))))
     if (dataset.failures()["severity"] == "warning").any():
@@ -126,6 +134,21 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     if any(account["unused_headers"] for account in dataset.account["tables"].values()):
         steps.append(labels.label("ui.check_next_unused", lang))
     return [printable(step) for step in steps]
+
+
+def _steps_of_states(dataset: Dataset, lang: str) -> list[str]:
+    """Say by which settings rows that may be no sales are left out or counted against the others."""
+    states = dataset.account["tables"]["transactions"].get("states", ())
+    steps = []
+    for column in dict.fromkeys(one["column"] for one in states):
+        for code, came_back in (("ui.check_next_filter", False), ("ui.check_next_returns", True)):
+            values = dict.fromkeys(
+                one["value"] for one in states if one["column"] == column and one["came_back"] is came_back
+            )
+            if values:
+                listed = ", ".join(toml_value(value) for value in values)
+                steps.append(labels.render(code, lang, column=toml_value(column), values=f"[{listed}]"))
+    return steps
 
 
 def tables_read(dataset: Dataset) -> list[str]:
@@ -136,6 +159,8 @@ def tables_read(dataset: Dataset) -> list[str]:
 def tables_to_mend(dataset: Dataset) -> list[str]:
     """Return the tables of which rows were rejected that no mended workbook has taken on yet."""
     errors = _errors(dataset)
+    # Another table below is ended by a setting, not mended row by row.
+    errors = errors[errors["reason"] != "second_table"]
     found = set(errors.loc[~is_mended(dataset, errors["file"]), "table"])
     return [table for table in tables_read(dataset) if table in found]
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
 import tempfile
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,7 +12,6 @@ from typing import Any
 
 from kehu_analysis import labels
 from kehu_analysis.data.proposals import (
-    CHOICES,
     Candidate,
     ColumnProposal,
     Proposals,
@@ -23,10 +19,11 @@ from kehu_analysis.data.proposals import (
     propose_settings,
 )
 from kehu_analysis.data.schema import contract
-from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
+from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
 from kehu_analysis.intake.account import argument, printable, shown
 from kehu_analysis.intake.results import results_folder
+from kehu_analysis.intake.toml_text import toml_key, toml_value
 
 #: Faults that a line of dataset.toml mends.
 _MENDED_BY_SETTINGS = (
@@ -180,17 +177,20 @@ def _section(table: TableProposal, lang: str) -> Iterator[str]:
     yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in _PARTS)
     yield from _source_lines(table, check, fill, lang)
     yield from _style_lines(table, check, fill, lang)
+    if table.lines is not None:
+        yield _comment(labels.label("ui.draft_lines", lang))
+        yield f"lines = {toml_value(table.lines.model_dump())}  {_comment(check)}"
     if table.amount_from is not None:
         yield _comment(labels.label("ui.draft_amount_from", lang))
-        yield f"amount_from = {toml_value(table.amount_from.model_dump())}  {_comment(check)}"
+        yield f"amount_from = {toml_value(table.amount_from.headers)}  {_comment(check)}"
     yield ""
     yield f"[tables.{table.table}.columns]"
     kept = table.kept.get("columns", {})
-    yield from (f"{_key(name)} = {toml_value(header)}" for name, header in kept.items())
+    yield from (f"{toml_key(name)} = {toml_value(header)}" for name, header in kept.items())
     recognised = {name: header for name, header in table.recognised.items() if name not in kept}
     if recognised:
         yield _comment(labels.label("ui.draft_recognised", lang))
-    yield from (_off(f"{_key(name)} = {toml_value(header)}") for name, header in recognised.items())
+    yield from (_off(f"{toml_key(name)} = {toml_value(header)}") for name, header in recognised.items())
     for column in table.columns:
         yield from _column_lines(column, table, check, fill, lang)
     if table.unused:
@@ -211,7 +211,7 @@ def _source_lines(table: TableProposal, check: str, fill: str, lang: str) -> Ite
 def _style_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
     for style in table.styles:
         yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
-        for choice in CHOICES[style.setting]:
+        for choice in style.choices:
             line = f"{style.setting} = {toml_value(choice)}"
             mark = check if style.chosen == choice else fill
             yield f"{line if style.chosen == choice else _off(line)}  {_comment(mark)}"
@@ -225,14 +225,15 @@ def _column_lines(column: ColumnProposal, table: TableProposal, check: str, fill
         yield _comment(labels.render("ui.draft_named", lang, header=shown(column.named)))
     is_left = column.is_left(table.amount_from)
     if is_left and not column.candidates:
-        yield _comment(labels.label("ui.draft_no_candidate", lang))
+        code = "ui.draft_no_customer" if column.column == "customer_id" else "ui.draft_no_candidate"
+        yield _comment(labels.label(code, lang))
     for one in column.candidates:
         is_chosen = one.header == column.chosen
         mark = f"{check if is_chosen else fill} · " if is_chosen or is_left else ""
-        line = f"{_key(column.column)} = {toml_value(one.header)}"
+        line = f"{toml_key(column.column)} = {toml_value(one.header)}"
         yield f"{line if is_chosen else _off(line)}  {_comment(mark + _evidence(one, lang))}"
     if is_left and not column.candidates:
-        yield f"{_off(_key(column.column) + ' = ' + toml_value(''))}  {_comment(fill)}"
+        yield f"{_off(toml_key(column.column) + ' = ' + toml_value(''))}  {_comment(fill)}"
 
 
 def _evidence(one: Candidate, lang: str) -> str:
@@ -245,7 +246,7 @@ def _evidence(one: Candidate, lang: str) -> str:
 
 def _kept_section(name: str, kept: Mapping[str, Any]) -> Iterator[str]:
     yield f"[tables.{name}]"
-    yield from (f"{_key(key)} = {toml_value(value)}" for key, value in kept.items() if key != "filters")
+    yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in kept.items() if key != "filters")
     yield from _filter_lines(name, kept.get("filters", []))
 
 
@@ -253,37 +254,7 @@ def _filter_lines(table: str, filters: Sequence[Mapping[str, Any]]) -> Iterator[
     for rule in filters:
         yield ""
         yield f"[[tables.{table}.filters]]"
-        yield from (f"{_key(key)} = {toml_value(value)}" for key, value in rule.items())
-
-
-def toml_value(value: Any) -> str:
-    r"""Return a value as TOML writes it; of a text, all that could end or steer it is escaped.
-
-    Examples
-    --------
-    >>> print(toml_value('say "hi"' + chr(10)), toml_value([1, True]), toml_value({"a b": date(2026, 1, 5)}))
-    "say \"hi\"\n" [1, true] { "a b" = 2026-01-05 }
-    """
-    if isinstance(value, str):
-        return "".join(map(_escaped, json.dumps(value, ensure_ascii=False)))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {toml_value(one)}" for key, one in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(toml_value, value))}]"
-    return value.isoformat() if isinstance(value, date) else repr(value)
-
-
-def _escaped(letter: str) -> str:
-    if not unicodedata.category(letter).startswith("C") and unicodedata.category(letter) not in ("Zl", "Zp"):
-        return letter
-    number = ord(letter)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+        yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in rule.items())
 
 
 def _comment(text: str) -> str:
@@ -308,10 +279,21 @@ def _table_lines(table: TableProposal, lang: str) -> list[str]:
     if table.source:
         rows.insert(0, ("source", "✓" if table.source_is_sure else "?", _listed(table.source, lang), ""))
         rows[1:1] = [("", "?", shown(name), "") for name in table.rivals]
+    if table.lines is not None:
+        rows.append(("lines", "✓", shown(table.lines.source), f"on = {shown(table.lines.on)}"))
+        factors = table.amount_from.headers.items() if table.amount_from is not None else ()
+        rows += (
+            [("amount", "✓", " · ".join(f"{name} = {shown(header)}" for name, header in factors), "")]
+            if factors
+            else []
+        )
     for style in table.styles:
-        words = style.chosen or " / ".join(CHOICES[style.setting])
+        words = style.chosen or " / ".join(style.choices)
         rows.append((style.setting, "✓" if style.chosen else "?", words, shown(style.example)))
-    widths = [max((labels.text_width(row[place]) for row in rows), default=0) for place in range(3)]
+    # What is said where there is nothing to show needs no column.
+    widths = [
+        max((labels.text_width(row[place]) for row in rows if row[3] or place < 2), default=0) for place in range(3)
+    ]
     for row in rows:
         cells = [cell + " " * (width - labels.text_width(cell)) for cell, width in zip(row, widths, strict=False)]
         lines.append(f"  {'  '.join([*cells, row[3]])}".rstrip())
@@ -321,14 +303,18 @@ def _table_lines(table: TableProposal, lang: str) -> list[str]:
 def _rows(column: ColumnProposal, table: TableProposal, lang: str) -> list[tuple[str, str, str, str]]:
     rows = []
     if column.column == "amount" and table.amount_from is not None:
-        factors = (table.amount_from.quantity, table.amount_from.unit_price)
-        rows.append(("", "✓", " × ".join(shown(factor, _LONGEST_HEADER) for factor in factors), ""))
+        rows.append(("", "✓", _parts_words(table.amount_from), ""))
     for one in column.candidates[:_CANDIDATES_ON_TERMINAL]:
         samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples[:_SAMPLES_ON_TERMINAL]], lang)
         rows.append(("", "✓" if one.header == column.chosen else "?", shown(one.header, _LONGEST_HEADER), samples))
     if not rows:
-        rows.append(("", "✗", labels.label("ui.draft_no_candidate", lang), ""))
+        code = "ui.draft_no_customer" if column.column == "customer_id" else "ui.draft_no_candidate"
+        rows.append(("", "✗", labels.label(code, lang), ""))
     return [(column.column, *rows[0][1:]), *rows[1:]]
+
+
+def _parts_words(parts: AmountFrom) -> str:
+    return " · ".join(f"{name} = {shown(header, _LONGEST_HEADER)}" for name, header in parts.headers.items())
 
 
 def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:

@@ -13,6 +13,7 @@ from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
 from kehu_analysis.data.checking.validate import LINE_CLASSES
 from kehu_analysis.intake.account import class_words, next_steps, quarters_words, reason_words, shown, tables_read
+from kehu_analysis.intake.understood import understood
 from kehu_analysis.report.layout import fill_template
 
 #: What marks a page as ours, so that nobody else's is overwritten.
@@ -27,7 +28,15 @@ _KINDS = dict.fromkeys(("n_lines", "first_row", "row", "amount_read", "share_of_
 _KINDS |= dict.fromkeys(("place", "example", "value", "header"), "raw")
 _WORDS = (
     *("contents", "key_figures", "provenance", "to_top"),
-    *("check_verdict", "check_next", "check_failures", "check_failures_lead", "check_no_failures", "check_doubts"),
+    *(
+        "understood",
+        "check_verdict",
+        "check_next",
+        "check_failures",
+        "check_failures_lead",
+        "check_no_failures",
+        "check_doubts",
+    ),
     *("check_lines_title", "check_lines_lead", "check_tables", "check_files", "check_columns", "check_unused_none"),
     "check_rejected_title",
 )
@@ -78,6 +87,7 @@ def check_page(dataset: Dataset, *, lang: str, workbook: str = "", refusal: str 
         "title": labels.label("ui.check_title", lang),
         "dataset": shown(dataset.name),
         "period": _period(dataset, lang),
+        "understood": _grid(["column", "value"], [list(row) for row in understood(dataset, lang)], lang),
         "figures": _figures(lines["transactions"], lang),
         "refusal": refusal,
         "verdict": quarters_words(dataset, lang) if not refusal else "",

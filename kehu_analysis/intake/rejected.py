@@ -15,6 +15,7 @@ from kehu_analysis import labels
 from kehu_analysis.data import Dataset, Table, contract
 from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
 from kehu_analysis.intake.account import is_mended, mended_name, reason_words, shown, still_rejected, tables_to_mend
+from kehu_analysis.intake.understood import understood
 from kehu_analysis.palette import Colour
 
 #: Rows and columns of a sheet; Excel holds a header more.
@@ -94,13 +95,19 @@ def write_rejected(dataset: Dataset, path: Path, *, lang: str) -> None:
         remarks += _limits(table, rows, lang)
         headers = dataset.account["tables"][table]["columns"]
         _write_rows(book.add_worksheet(table), styles, rows, contract()[table], headers, lang)
-    _write_introduction(introduction, styles, names, list(dict.fromkeys([*remarks, *_again(dataset, lang)])), lang)
+    said = list(dict.fromkeys([*remarks, *_again(dataset, lang)]))
+    _write_introduction(introduction, styles, names, said, understood(dataset, lang), lang)
     book.close()
     path.write_bytes(packed.getbuffer())
 
 
 def _write_introduction(
-    sheet: Any, styles: Mapping[str, Any], names: Mapping[str, str], remarks: Sequence[str], lang: str
+    sheet: Any,
+    styles: Mapping[str, Any],
+    names: Mapping[str, str],
+    remarks: Sequence[str],
+    told: Sequence[tuple[str, str]],
+    lang: str,
 ) -> None:
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 28)
@@ -114,9 +121,16 @@ def _write_introduction(
     row += 1
     sheet.write_string(row, 0, labels.column_label("table", lang), styles["header"])
     sheet.write_string(row, 1, labels.label("ui.rejected_save_as", lang), styles["header"])
-    for place, (table, name) in enumerate(names.items(), start=row + 1):
-        sheet.write_string(place, 0, table, styles["words"])
-        sheet.write_string(place, 1, name, styles["words"])
+    for table, name in names.items():
+        row += 1
+        sheet.write_string(row, 0, table, styles["words"])
+        sheet.write_string(row, 1, name, styles["words"])
+    row += 2
+    sheet.merge_range(row, 0, row, 1, labels.label("ui.understood", lang), styles["header"])
+    for name, words in told:
+        row += 1
+        sheet.write_string(row, 0, name, styles["words"])
+        sheet.write_string(row, 1, words, styles["words"])
 
 
 def _again(dataset: Dataset, lang: str) -> list[str]:

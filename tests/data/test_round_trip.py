@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kehu_analysis.data import check_dataset
-from kehu_analysis.data.checking.parse import Style, column_value
+from kehu_analysis.data.checking.parse import column_value
+from kehu_analysis.data.checking.texts import Style
 from kehu_analysis.data.schema import contract
 
 FILES = Path(__file__).parent / "files"
@@ -136,11 +137,11 @@ def test_a_workbook_as_people_keep_it(folder):
         ("007", date(2026, 1, 5), Decimal("10")),
         ("007", date(2026, 2, 5), Decimal("20.5")),
     ]
-    # A total has no day: it is not counted once more, and told of.
-    assert dataset.rejected()[["file", "row", "column", "reason"]].values.tolist() == [
-        ["2026年.xlsx [1月]", 11, "date", "missing"],
-        ["2026年.xlsx [2月]", 11, "date", "missing"],
-    ]
+    # A total is not counted once more, and held against the rows above.
+    assert dataset.rejected().empty
+    lines = dataset.line_classes().set_index("reason")
+    assert lines.loc["total_row", ["line_class", "n_lines", "amount"]].tolist() == ["filtered", 2, 61.0]
+    assert dataset.account["tables"]["transactions"]["totals"] == {"n": 2, "n_agree": 2}
     passed_over = dataset.account["tables"]["transactions"]["sheets_passed_over"]
     assert passed_over == ["2026年.xlsx [封面]", "2026年.xlsx [说明]"]
 

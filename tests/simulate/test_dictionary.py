@@ -27,6 +27,8 @@ def leaves(table, path=""):
 
 
 PARAMETERS = list(leaves(parameters()))
+#: Names stand in tables of their own; a log has them where there are no such tables.
+IN_OTHER_TABLES = {"customer_name", "salesperson_name"}
 
 
 @pytest.fixture(scope="module", params=[(FORMATS[0], 80, 5), (FORMATS[1], 60, 4)], ids=lambda param: param[0])
@@ -87,7 +89,7 @@ def test_every_column_is_one_of_the_contract_in_its_order(company):
     _, _, written = company
     assert {name for name in written if name not in TRUTHS} == set(contract())
     for name, table in contract().items():
-        names = [column.name for column in table.columns]
+        names = [column.name for column in table.columns if column.name not in IN_OTHER_TABLES]
         matched = [next((one for one in names if fnmatchcase(column, one)), column) for column in written[name]]
         assert list(dict.fromkeys(matched)) == names, name
 
@@ -115,7 +117,7 @@ def test_measured_in_agrees_with_the_kind_of_the_contract():
     kinds["money"] = {"currency", "currency_per_carton"}
     for name, table in contract().items():
         for column in table.columns:
-            if column.kind in kinds:
+            if column.kind in kinds and column.name not in IN_OTHER_TABLES:
                 assert MADE[name][column.name]["measured_in"] in kinds[column.kind], (name, column.name)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from kehu_analysis.data.checking.page_lines import SECOND
 from kehu_analysis.data.checking.validate import Part, given_texts, has_warning, warning
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
@@ -67,7 +68,9 @@ def write_rejected(
         f'AS "column", coalesce(t.fault_value, \'\') AS "value", f.reason FROM {name}_rejected f '
         f'LEFT JOIN ({texts}) t USING ({FILE}, {ROW}) ORDER BY file, "row") TO {quoted(listed)} (FORMAT parquet)'
     )
-    in_own_columns = " UNION ALL BY NAME ".join(_own_columns(part, f"{name}_rejected") for part in parts)
+    # Another table is ended by a setting; its lines are not to be mended one by one.
+    connection.execute(f"CREATE TEMP VIEW {name}_to_mend AS SELECT * FROM {name}_rejected WHERE reason <> '{SECOND}'")
+    in_own_columns = " UNION ALL BY NAME ".join(_own_columns(part, f"{name}_to_mend") for part in parts)
     connection.execute(
         f"COPY (SELECT * EXCLUDE ({FILE}, {ROW}, fault_column, reason), {FILE} AS _file, {ROW} AS _row, "
         f"coalesce(fault_column, '') AS _column, reason AS _reason FROM ({in_own_columns}) ORDER BY {FILE}, {ROW}) "
@@ -134,12 +137,68 @@ def doubts_of_values(
         "WHERE doubt.reason IS NOT NULL GROUP BY ALL"
     )
     texts = given_texts(parts, f"(SELECT DISTINCT {FILE}, {ROW}, fault_column FROM {found})", (), settings)
-    return _rows(
+    failures = _rows(
         connection,
         f'SELECT \'warning\' AS severity, {quoted(table.name)} AS "table", {FILE} AS file, fault_column AS "column", '
         f"reason, n_lines, {ROW} AS first_row, coalesce(t.fault_value, '') AS example FROM {found} "
         f'LEFT JOIN ({texts}) t USING ({FILE}, {ROW}, fault_column) ORDER BY file, first_row, "column"',
     )
+    for one in failures:
+        # What stood where there is nothing is counted word by word.
+        one["reason"], mark, word = one["reason"].partition(":")
+        one["example"] = word if mark else one["example"]
+    return failures
+
+
+def doubts_of_rounding(table: Table, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return the ids that stand in number cells of a workbook with more digits than those keep."""
+    found = []
+    for part in parts:
+        for name, header in part.mapping.headers.items():
+            column = table.column(name)
+            if column is not None and column.kind == "id" and header in part.file.rounded:
+                n_lines, row, example = part.file.rounded[header]
+                one = failure(table.name, "rounded_id", file=part.file.shown)
+                found.append(one | {"column": name, "n_lines": n_lines, "first_row": row, "example": example})
+    return found
+
+
+def doubts_of_states(states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return, as failures, what :func:`~kehu_analysis.data.checking.row_kinds.doubtful_states` found."""
+    return [
+        failure("transactions", "goods_came_back" if one["came_back"] else "doubtful_state", file=one["file"])
+        | {
+            "column": one["column"],
+            "n_lines": one["n_lines"],
+            "first_row": one["first_row"],
+            "example": f"{one['value']} ({one['amount']})",
+        }
+        for one in states
+    ]
+
+
+def doubts_of_totals(table: Table, totals: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is doubtful about totals: that one is not the sum above it.
+
+    Parameters
+    ----------
+    table
+        The table of the contract.
+    totals
+        What :func:`~kehu_analysis.data.checking.page_lines.check_totals` found; empty without totals.
+
+    Returns
+    -------
+    list of dict
+        Under the names of :data:`FAILURE_COLUMNS`; all of severity ``warning``.
+    """
+    found = []
+    if "total" in totals:
+        one = failure(table.name, "total_differs", file=totals["file"])
+        n_astray = totals["n"] - totals["n_agree"]
+        example = f"{totals['total']} ≠ {totals['above']}"
+        found.append(one | {"n_lines": n_astray, "first_row": totals["row"], "example": example, "column": "amount"})
+    return found
 
 
 def cross_failures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kehu_analysis.data.reading.cross_tables import FEWEST_PERIODS, period_headers
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
@@ -18,6 +19,8 @@ LINE_HEADER = "_line"
 #: What the name of a file with mended rows holds.
 MENDED = "-mended"
 _MOST_HEADERS, _LONGEST_HEADER = 40, 60
+#: To tell whether a header is a period, any year will do.
+_ANY_YEAR = 2000
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
     present = listed(opened.headers)
     named = dict(settings.columns)
     if settings.amount_from is not None:
-        named |= {f"amount_from.{name}": header for name, header in settings.amount_from.model_dump().items()}
+        named |= {f"amount_from.{name}": header for name, header in settings.amount_from.headers.items()}
+    if settings.returns is not None:
+        named["returns.column"] = settings.returns.column
+    if settings.currencies is not None and settings.currencies.column is not None:
+        named["currencies.column"] = settings.currencies.column
     for column, header in named.items():
         if header not in opened.headers:
             raise DataError(
@@ -63,7 +70,10 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
             )
     headers = _headers_of_columns(table, opened, settings)
     wanted = [name for name in table.required_columns if name not in settings.computed]
-    if missing := [name for name in wanted if name not in headers]:
+    missing = [name for name in wanted if name not in headers]
+    if "date" in missing and len(across := period_headers(opened.headers, _ANY_YEAR)) >= FEWEST_PERIODS:
+        raise DataError("cross_table", table=table.name, path=opened.shown, periods=listed(across))
+    if missing:
         raise DataError(
             "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present
         )
@@ -81,6 +91,8 @@ def _headers_of_columns(table: Table, opened: OpenedFile, settings: TableSetting
         candidates.pop("amount", None)
     candidates |= {column: [header] for column, header in settings.columns.items()}
     chosen = set(settings.columns.values())
+    if settings.amount_from is not None and settings.amount_from.discount_rate is not None:
+        chosen.add(settings.amount_from.discount_rate)  # a share, not a sum
     headers = {}
     for column, found in candidates.items():
         free = found if column in settings.columns else [header for header in found if header not in chosen]

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import duckdb
 
+from kehu_analysis.data.checking.amounts import adjusted_amount, computed_amount, is_computable
 from kehu_analysis.data.checking.mapping import PLACE_HEADERS, ColumnMapping, listed
+from kehu_analysis.data.checking.page_lines import broken_reason, page_mark, page_reason, with_second_tables
 from kehu_analysis.data.checking.parse import (
-    Style,
-    clean_text,
     column_value,
     doubt,
     fault,
     given,
     is_always_readable,
     matches,
-    product,
+    odd,
+    oddity,
     within_calendar,
 )
+from kehu_analysis.data.checking.texts import Style, clean_text, given_text
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table
@@ -88,7 +90,7 @@ def classify(
         A filter names a column that a file lacks.
     """
     columns = _columns_of(table, parts)
-    values = " UNION ALL ".join(_values(part, columns, settings, timezone) for part in parts)
+    values = " UNION ALL ".join(_values(part, table, columns, settings, timezone) for part in parts)
     judged = _judged(table, columns, f"({values})", last_valid_day)
     if table.key:
         judged = _with_repeated_keys(judged, table.key)
@@ -96,8 +98,7 @@ def classify(
     for part in parts:
         if part.file.broken is not None:
             query += (
-                f" UNION ALL BY NAME SELECT {FILE}, {ROW}, 'rejected' AS line_class, 'broken_line' AS reason "
-                f"FROM {part.file.broken}"
+                f" UNION ALL BY NAME SELECT {FILE}, {ROW}, {broken_reason(settings.last_row)} FROM {part.file.broken}"
             )
     mending = [part for part in parts if part.mapping.mends]
     if mending:
@@ -107,9 +108,21 @@ def classify(
         path = scratch / f"{table.name}_rows.parquet"
         connection.execute(f"COPY ({query}) TO {quoted(path)} (FORMAT parquet)")
         query = f"FROM read_parquet({path_literal(path)})"
-    connection.execute(f"CREATE TEMP VIEW {table.name}_rows AS {query}")
-    _take_census(connection, table, columns)
+    rows = f"{table.name}_judged"
+    connection.execute(f"CREATE TEMP VIEW {rows} AS {query}")
+    _take_census(connection, table, columns, rows)
+    if (apart := _second_tables(connection, table, rows)) is not None:
+        connection.execute(f"DROP TABLE {table.name}_census")
+        connection.execute(f"CREATE TEMP VIEW {table.name}_rows AS {apart}")
+        _take_census(connection, table, columns, f"{table.name}_rows")
+    else:
+        connection.execute(f"CREATE TEMP VIEW {table.name}_rows AS FROM {rows}")
     return columns
+
+
+def _second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows: str) -> str | None:
+    rejected = f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'rejected'"
+    return None if connection.execute(rejected).fetchone() == (0,) else with_second_tables(connection, table, rows)
 
 
 def _columns_of(table: Table, parts: Sequence[Part]) -> list[Column]:
@@ -122,7 +135,7 @@ def _is_slow_to_judge(part: Part) -> bool:
     return part.file.is_text or part.file.broken is not None or part.mapping.mends
 
 
-def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> None:
+def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], rows: str) -> None:
     """Make ``<table>_census``: lines, amount and doubtful values by customer, class and reason, in one reading."""
     has = {column.name for column in columns}
     customer = "customer_id" if table.name == "transactions" else "NULL"
@@ -131,11 +144,11 @@ def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: S
     n_doubts = f"count({') + count('.join(warned)})" if warned else "0"
     connection.execute(
         f"CREATE TEMP TABLE {table.name}_census AS SELECT {customer} AS customer_id, line_class, reason, "
-        f"count(*) AS n_lines, sum({amount}) AS amount, {n_doubts} AS n_doubts FROM {table.name}_rows GROUP BY ALL"
+        f"count(*) AS n_lines, sum({amount}) AS amount, {n_doubts} AS n_doubts FROM {rows} GROUP BY ALL"
     )
 
 
-def _values(part: Part, columns: Sequence[Column], settings: TableSettings, timezone: str) -> str:
+def _values(part: Part, table: Table, columns: Sequence[Column], settings: TableSettings, timezone: str) -> str:
     """Return the rows of one file: each column's value, and whether there was one to read."""
     file = part.file
     listed_values = [FILE, ROW]
@@ -144,19 +157,34 @@ def _values(part: Part, columns: Sequence[Column], settings: TableSettings, time
         if header is not None:
             is_text = file.types[header] == "VARCHAR"
             value = column_value(column, header, file.types[header], timezone, part.style)
-            is_given = f"{clean_text(header) if is_text else identifier(header)} IS NOT NULL"
+            is_given = f"{given_text(header) if is_text else identifier(header)} IS NOT NULL"
         elif column.name == "amount" and settings.amount_from is not None:
-            factors = (settings.amount_from.quantity, settings.amount_from.unit_price)
-            value = product(*factors, (file.types[factors[0]], file.types[factors[1]]), part.style)
-            is_given = " AND ".join(f"{clean_text(factor)} IS NOT NULL" for factor in factors)
+            value = computed_amount(settings.amount_from, file.types, part.style)
+            is_given = is_computable(settings.amount_from)
         else:
             value, is_given = f"CAST(NULL AS {column.sql_type})", "false"
+        if column.name == "amount" and table.name == "transactions":
+            value = adjusted_amount(value, _day(part, table, timezone), header, settings)
         listed_values.append(f"{value} AS {identifier(column.name)}")
         if not is_always_readable(column):
             listed_values.append(f"{is_given} AS {given(column)}")
-    values = f"SELECT {', '.join(listed_values)}, {_filter(file, settings)} AS filter_reason FROM {file.relation}"
-    dates = [within_calendar(column) for column in columns if column.sql_type == "DATE"]
-    return f"SELECT * REPLACE ({', '.join(dates)}) FROM ({values})" if dates else values
+        if column.kind == "id":
+            is_odd = oddity(header) if header is not None else "CAST(NULL AS VARCHAR)"
+            listed_values.append(f"{is_odd} AS {odd(column)}")
+    required = [part.mapping.headers[name] for name in table.required_columns if part.has(name)]
+    listed_values += [f"{_filter(file, settings)} AS filter_reason", f"{page_mark(file, required)} AS page_mark"]
+    values = f"SELECT {', '.join(listed_values)} FROM {file.relation}"
+    replaced = [within_calendar(column) for column in columns if column.sql_type == "DATE"]
+    reason = page_reason(table, columns, settings.last_row)
+    replaced.append(f"coalesce(filter_reason, {reason}) AS filter_reason")
+    return f"SELECT * EXCLUDE (page_mark) REPLACE ({', '.join(replaced)}) FROM ({values})"
+
+
+def _day(part: Part, table: Table, timezone: str) -> str:
+    column, header = table.column("date"), part.mapping.headers.get("date")
+    if column is None or header is None:
+        return "CAST(NULL AS DATE)"
+    return column_value(column, header, part.file.types[header], timezone, part.style)
 
 
 def _filter(file: OpenedFile, settings: TableSettings) -> str:
@@ -271,7 +299,7 @@ def given_texts(parts: Sequence[Part], wanted: str, key: Sequence[str], settings
         for name, header in part.mapping.headers.items():
             cases.append(f"WHEN {quoted(name)} THEN {clean_text(header)}")
         if settings.amount_from is not None:
-            factors = settings.amount_from.model_dump().values()
+            factors = settings.amount_from.headers.values()
             text = ", ".join(f"coalesce({clean_text(factor)}, '')" for factor in factors)
             cases.append(f"WHEN 'amount' THEN concat_ws(' × ', {text})")
         keys = [clean_text(part.mapping.headers[name]) for name in key if part.has(name)]

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
 
+from kehu_analysis.data.checking.days import day_of
 from kehu_analysis.data.checking.mapping import ColumnMapping
-from kehu_analysis.data.checking.parse import Style, clean_text
+from kehu_analysis.data.checking.texts import Style, clean_text
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
+from kehu_analysis.data.units import unit_of_header, unit_of_lines
 from kehu_analysis.engine.duckdb import quoted
 from kehu_analysis.errors import DataError
 
 #: Of the values that can be read in one way only, so many must be read the same way; the rest are mistakes.
 _AGREEMENT = 0.99
+DATE_ORDERS = ("day_first", "month_first", "year_first")
+#: Three numbers of two digits at most, which may be a day, a month and a year in any of these orders.
+#: Of that many days the right order is told by how many times as far the others spread them.
+_FEWEST_DAYS, _TIMES = 10, 4
+_SHORT = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{1,2}(\D|$)"
 _DAY_MONTH = r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}"
 #: A number with both marks, or with one that can only be the decimal mark, says which that is.
 _POINT = r"^\D*(\d{1,3}(,\d{3})+\.\d*|\d{1,3}(,\d{3}){2,}|\d*\.\d{1,2}|\d*\.\d{4,}|\d{4,}\.\d+|0\.\d+)\D*$"
@@ -48,6 +56,10 @@ class _Evidence:
             self.both + other.both,
             self.example or other.example,
         )
+
+    @property
+    def n(self) -> int:
+        return self.first + self.second + self.both
 
     @property
     def verdict(self) -> Literal["first", "second", "mixed", "none"]:
@@ -92,13 +104,37 @@ def find_styles(
     """
     orders: list[str] = [settings.date_order or ""] * len(opened)
     marks: list[str] = [settings.decimal_mark or ""] * len(opened)
-    if settings.date_order is None:
+    if settings.date_order is None and settings.date_format is None:
         found = [_date_evidence(connection, table, *one) for one in opened]
         orders = _decide(found, ("day_first", "month_first"), "date_order", table, opened)
+        told = [order if one.first or one.second else None for order, one in zip(orders, found, strict=True)]
+        # Where no date leaves it open the order is nobody's business.
+        orders = [
+            _order_of_short_years(connection, table, *one, order) or (decided if of.n else "")
+            for one, order, decided, of in zip(opened, told, orders, found, strict=True)
+        ]
     if settings.decimal_mark is None:
         found = [_number_evidence(connection, table, *one, settings) for one in opened]
         marks = _decide(found, (".", ","), "decimal_mark", table, opened)
-    return [Style(order, mark) for order, mark in zip(orders, marks, strict=True)]
+    return [
+        Style(order, mark, settings.date_format or "", _units(table, *one, settings))
+        for one, order, mark in zip(opened, orders, marks, strict=True)
+    ]
+
+
+def _units(table: Table, file: OpenedFile, mapping: ColumnMapping, settings: TableSettings) -> dict[str, int]:
+    """Return by column of money what one stands for: as the settings say, else its header, else a line above it."""
+    of_lines = unit_of_lines(file.above)
+    headers = dict(mapping.headers)
+    if settings.amount_from is not None:
+        headers["amount"] = settings.amount_from.unit_price or settings.amount_from.debit or ""
+    found = {}
+    for name, header in headers.items():
+        column = table.column(name)
+        if column is not None and column.kind == "money":
+            said = unit_of_header(header) or of_lines or ("", 1)
+            found[name] = settings.amount_unit or said[1]
+    return {name: unit for name, unit in found.items() if unit != 1}
 
 
 def _decide(
@@ -139,6 +175,61 @@ def _date_evidence(
     return _Evidence(*row)
 
 
+def _order_of_short_years(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    file: OpenedFile,
+    mapping: ColumnMapping,
+    told: str | None,
+) -> str | None:
+    """Return what stands where in dates whose year has two digits; None where a file has none.
+
+    The order is the one in which nearly all of them are days up to tomorrow, and if there are several the one in which
+    they lie together; ``told`` is that of years in four digits.
+    """
+    headers = _headers(table, file, mapping, ("date",))
+    if not headers:
+        return None
+    short = f"(regexp_matches(text, {quoted(_SHORT)}))"
+    days = {order: day_of("text", "UTC", Style(order)) for order in DATE_ORDERS}
+    readings = ", ".join(
+        f"count(*) FILTER ({day} BETWEEN DATE '1990-01-01' AND current_date + 1), count(DISTINCT {day}), "
+        f"max({day}) - min({day})"
+        for day in days.values()
+    )
+    row = connection.execute(
+        f"SELECT count(*), min(text), {readings} FROM ({_texts(file, headers)}) WHERE {short}"
+    ).fetchone()
+    assert row is not None
+    n, example, *found = row
+    if n == 0:
+        return None
+    read = {order: found[3 * place : 3 * place + 3] for place, order in enumerate(DATE_ORDERS)}
+    orders = [order for order, (n_read, *_) in read.items() if n_read >= _AGREEMENT * n]
+    if len(orders) > 1:
+        # A log runs from day to day: where a year is taken for a day it is spread over decades.
+        orders.sort(key=lambda order: read[order][2])
+        (_, n_days, span), (_, _, other) = read[orders[0]], read[orders[1]]
+        orders = orders[:1] if n_days >= _FEWEST_DAYS and _TIMES * span <= other else orders
+    if told is not None and (told in orders or not orders):
+        return told
+    if len(orders) != 1:
+        fault = "date_order_unknown" if orders else "date_order_mixed"
+        raise DataError(fault, table=table.name, path=file.shown, example=example)
+    return orders[0]
+
+
+def has_short_year(text: str) -> bool:
+    """Tell whether a date has its year in two digits.
+
+    Examples
+    --------
+    >>> has_short_year("1/3/24"), has_short_year("1/3/2024 9:30")
+    (True, False)
+    """
+    return re.match(_SHORT, text) is not None
+
+
 def _number_evidence(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
@@ -148,7 +239,7 @@ def _number_evidence(
 ) -> _Evidence:
     headers = _headers(table, file, mapping, ("money", "number", "integer"))
     if settings.amount_from is not None:
-        factors = settings.amount_from.model_dump().values()
+        factors = settings.amount_from.headers.values()
         headers += [header for header in factors if header not in headers and file.types[header] == "VARCHAR"]
     if not headers:
         return _Evidence()

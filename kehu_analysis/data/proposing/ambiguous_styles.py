@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import duckdb
 
 from kehu_analysis.data.checking.mapping import ColumnMapping
-from kehu_analysis.data.checking.parse import Style, clean_text, column_value
-from kehu_analysis.data.checking.writing_styles import find_styles
+from kehu_analysis.data.checking.parse import column_value
+from kehu_analysis.data.checking.texts import Style, clean_text
+from kehu_analysis.data.checking.writing_styles import DATE_ORDERS, find_styles, has_short_year
 from kehu_analysis.data.reading.samples import Sample
 from kehu_analysis.data.reading.text_files import ROW
 from kehu_analysis.data.schema import Column, Table
@@ -19,7 +20,7 @@ from kehu_analysis.data.settings import AmountFrom, TableSettings
 from kehu_analysis.errors import DataError
 
 #: What each setting of style may be.
-CHOICES = {"date_order": ("day_first", "month_first"), "decimal_mark": (".", ",")}
+CHOICES = {"date_order": DATE_ORDERS, "decimal_mark": (".", ",")}
 #: A log is kept day by day: under the wrong reading its days go back and forth, and so many times as far.
 _TIMES = 4
 _FEWEST_DAYS = 10
@@ -42,6 +43,12 @@ class StyleProposal:
     setting: str
     example: str
     chosen: str | None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Those of :data:`CHOICES` that the example could be."""
+        is_long = self.setting == "date_order" and not has_short_year(self.example)
+        return CHOICES[self.setting][:2] if is_long else CHOICES[self.setting]
 
 
 def propose_styles(
@@ -83,10 +90,10 @@ def propose_styles(
         except DataError as error:
             said = said or error
         if said is not None:
-            chosen = None
+            one = StyleProposal(setting, str(said.details.get("example", "")), None)
             if setting == "date_order" and said.code == "date_order_unknown":
-                chosen = _order_of_days(connection, table, samples, headers, timezone)
-            found.append(StyleProposal(setting, str(said.details.get("example", "")), chosen))
+                one = replace(one, chosen=_order_of_days(connection, table, samples, headers, timezone, one.choices))
+            found.append(one)
     return tuple(found)
 
 
@@ -96,6 +103,7 @@ def _order_of_days(
     samples: Sequence[Sample],
     headers: Mapping[str, str],
     timezone: str,
+    orders: Sequence[str],
 ) -> str | None:
     """Return the order under which no day lies in the future, or under which the days of a log run on."""
     names = (column.name for column in table.columns if column.kind == "date" and column.name in headers)
@@ -105,16 +113,17 @@ def _order_of_days(
         return None
     read = {
         order: _course(_days(connection, column, headers[column.name], samples, timezone, Style(order)))
-        for order in CHOICES["date_order"]
+        for order in orders
     }
-    past = [order for order, course in read.items() if course.n_future == 0]
+    past = [order for order, course in read.items() if course.n_future == 0 and course.n_days]
     if column.past and len(past) == 1:
         return past[0]
-    first, second = read
-    for order, other in ((first, second), (second, first)):
-        if _runs_on(read[order], read[other]):
-            return order
-    return None
+    running = [
+        order
+        for order, course in read.items()
+        if all(_runs_on(course, other) for its, other in read.items() if its != order and other.n_days)
+    ]
+    return running[0] if len(running) == 1 and read[running[0]].n_days else None
 
 
 class _Course(NamedTuple):

@@ -129,7 +129,8 @@ def _taken(
     settings: TableSettings,
 ) -> list[Sample]:
     try:
-        return take_samples(connection, path, shown_name(path, root), name, scratch, header_test(table, settings))
+        is_header = header_test(table, settings)
+        return take_samples(connection, path, shown_name(path, root), name, scratch, is_header, settings.encoding)
     except (DataError, duckdb.Error, OSError, ValueError):
         return []  # what is wrong with the file itself is told by the check
 

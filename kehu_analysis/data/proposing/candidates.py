@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from kehu_analysis.data.checking.parse import Style, clean_text, column_value
-from kehu_analysis.data.proposing.likeness import LIKE, likeness
+from kehu_analysis.data.checking.parse import column_value
+from kehu_analysis.data.checking.texts import Style, clean_text
+from kehu_analysis.data.proposing.likeness import LIKE, is_ruled_out, likeness
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import ROW
 from kehu_analysis.data.schema import Column
@@ -16,10 +17,13 @@ from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: The column that stands in for an amount together with the quantity; the contract itself has none of that name.
 UNIT_PRICE = Column("unit_price", "money")
+DISCOUNT_RATE = Column("discount_rate", "number")
 N_SAMPLES = 5
 #: A column of which more cannot be read is not proposed: by default, so much may be rejected.
 READABLE = 0.95
 _PLAUSIBLE = 0.8
+#: From so many values on fewer different ones than these are no customers.
+_TELLING, _FEWEST_CUSTOMERS = 20, 5
 #: An id of more letters is a remark.
 _LONGEST_ID = 60
 _DATE, _MONEY = Column("date", "date"), Column("amount", "money")
@@ -41,6 +45,9 @@ class Candidate:
         How much the header is like those the column is known by (0 to 1).
     plausibility
         How much the values look like the column's (0 to 1).
+    is_ruled_out
+        Whether the header, or how few different values there are, says that it is something else: only a person may
+        take it.
     """
 
     header: str
@@ -48,11 +55,12 @@ class Candidate:
     readable: float
     likeness: float
     plausibility: float
+    is_ruled_out: bool = False
 
     @property
     def score(self) -> float:
         """What candidates are ranked by."""
-        return self.readable * (0.6 * self.likeness + 0.4 * self.plausibility)
+        return self.readable * (0.6 * self.likeness + 0.4 * self.plausibility) * (0.2 if self.is_ruled_out else 1.0)
 
 
 def chosen_of(ranked: Sequence[Candidate]) -> Candidate | None:
@@ -60,7 +68,7 @@ def chosen_of(ranked: Sequence[Candidate]) -> Candidate | None:
 
     A header that says nothing is taken for its values alone only where no other column has such values.
     """
-    readable = [one for one in ranked if one.readable >= READABLE]
+    readable = [one for one in ranked if one.readable >= READABLE and not one.is_ruled_out]
     if not readable or readable[0] is not ranked[0]:
         return None
     best, others = readable[0], readable[1:]
@@ -209,7 +217,14 @@ def judged(header: str, column: Column, values: Values, n_readable: int, named: 
         readable=min(1.0, n_readable / asked),
         likeness=likeness(header, column, named),
         plausibility=_plausibility(column, values) if given else 0.0,
+        is_ruled_out=is_ruled_out(header, column) or _are_too_few(column, values),
     )
+
+
+def _are_too_few(column: Column, values: Values) -> bool:
+    # Many lines of a handful of customers may be, but look like a region or a class.
+    is_customer = column.name == "customer_id" and column.required
+    return is_customer and values.n_given >= _TELLING and values.n_distinct < _FEWEST_CUSTOMERS
 
 
 def _plausibility(column: Column, values: Values) -> float:

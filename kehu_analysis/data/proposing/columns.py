@@ -10,6 +10,7 @@ import duckdb
 
 from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
 from kehu_analysis.data.proposing.candidates import (
+    DISCOUNT_RATE,
     READABLE,
     UNIT_PRICE,
     Candidate,
@@ -147,7 +148,7 @@ def propose_columns(
     used = {
         *recognised.values(),
         *(one.chosen for one in proposals),
-        *(product.model_dump().values() if product else ()),
+        *(product.headers.values() if product else ()),
     }
     by_place = {column.name: place for place, column in enumerate(table.columns)}
     return ProposedColumns(
@@ -203,12 +204,15 @@ def _known(table: Table, samples: Sequence[Sample], settings: TableSettings) -> 
     mapped = {column: header for column, header in settings.columns.items() if header in shared}
     lost = {column: header for column, header in settings.columns.items() if header not in shared}
     product = settings.amount_from
-    factors = [product.quantity, product.unit_price] if product is not None else []
+    factors = list(product.headers.values()) if product is not None else []
     if absent := [header for header in factors if header not in shared]:
         lost["amount"] = absent[0]
         product, factors = None, []
     found = _recognised(table, samples, mapped, computed=product is not None)
     clear = {name: headers[0] for name, headers in found.items() if len(headers) == 1 and name not in lost}
+    if "customer_id" not in found:
+        # Where nothing else says who bought, the name does.
+        clear.pop("customer_name", None)
     return _Known(shared, found, lost, product, clear, {*clear.values(), *factors})
 
 
@@ -246,7 +250,8 @@ def _proposal(column: Column, fault: _Fault, known: _Known, judge: _Judge, *, ha
 
 def _worth_listing(ranked: Sequence[Candidate], best: Candidate | None) -> tuple[Candidate, ...]:
     # Beside a choice that is plain, a column that is most likely another one only distracts.
-    return tuple(one for one in ranked[:_MOST_LISTED] if best is None or one is best or one.score >= _LISTED)
+    plain = [one for one in ranked if not one.is_ruled_out]
+    return tuple(one for one in plain[:_MOST_LISTED] if best is None or one is best or one.score >= _LISTED)
 
 
 def _recognised(
@@ -296,6 +301,12 @@ class _Judge:
         worth = [one for one in candidates if one.readable >= LIKE or one.likeness >= LIKE]
         return sorted(worth, key=lambda one: (-one.score, headers.index(one.header)))
 
+    def is_share(self, header: str) -> bool:
+        """Tell whether all values below a header lie between 0 and 1, or say that they are shares."""
+        values = self._seen[header]
+        are_shares = values.n_numbers == values.n_given and values.span <= 1 and not values.n_negative
+        return are_shares and values.n_fractions > 0
+
     def by_days(self, ranked: Sequence[Candidate], date_header: str) -> list[Candidate]:
         """Return candidates for a customer, ranked again by whether they come back on other days."""
         if not all(date_header in file.headers for file in self._files):
@@ -325,7 +336,13 @@ def _product(
     counts = [known.clear["quantity"]] if "quantity" in known.clear else []
     counts += [one.header for one in judge.ranked(quantity, known.free) if _fits(one)] if not counts else []
     pairs = [(count, one.header) for count in counts for one in prices if one.header != count]
-    return AmountFrom(quantity=pairs[0][0], unit_price=pairs[0][1]) if pairs else None
+    if not pairs:
+        return None
+    # A column of discounts that are shares is none of sums.
+    free = [header for header in (*known.free, known.clear.get("discount", "")) if header and header not in pairs[0]]
+    rates = [one for one in judge.ranked(DISCOUNT_RATE, free) if _fits(one) and judge.is_share(one.header)]
+    rate = rates[0].header if rates else None
+    return AmountFrom(quantity=pairs[0][0], unit_price=pairs[0][1], discount_rate=rate)
 
 
 def _fits(one: Candidate) -> bool:

@@ -53,14 +53,31 @@ def likeness(header: str, column: Column, named: str = "") -> float:
 
 def _likeness_in_part(header: str, text: str, column: Column, known: Sequence[str]) -> float:
     """Return the likeness of a header that holds what hints at the column, or is written almost like its names."""
-    hints, against = map(_plain, map(tuple, clues(column.name)))
+    hints, weak, against, never = (_plain(tuple(part)) for part in clues(column.name))
     parts = [0.55 + 0.3 * len(hint) / len(text) for hint in hints if _holds(header, text, hint)]
+    parts += [0.5 + 0.04 * len(hint) / len(text) for hint in weak if _holds(header, text, hint)]
     parts += [0.5 + 0.35 * len(name) / len(text) for name in known if len(name) > 1 and _holds(header, text, name)]
     parts += [0.9 * ratio if ratio >= _ALMOST else 0.4 * ratio for ratio in _ratios(text, known) if ratio >= LIKE]
     found = max(parts, default=0.0)
-    if column.kind == "id" and found and any(_holds(header, text, hint) for hint in _plain(tuple(clues("id")[0]))):
+    if column.kind == "id" and found and any(_holds(header, text, hint) for hint in _plain(tuple(clues("id").hints))):
         found += 0.08
-    return found * 0.5 if any(_holds(header, text, piece) for piece in against) else found
+    return found * 0.5 if any(_holds(header, text, piece) for piece in (*against, *never)) else found
+
+
+def is_ruled_out(header: str, column: Column) -> bool:
+    """Tell whether a header says that it is something else, so that only a person may take it for the column.
+
+    Examples
+    --------
+    >>> from kehu_analysis.data.schema import contract
+    >>> customer = contract()["transactions"].column("customer_id")
+    >>> [is_ruled_out(header, customer) for header in ("购买数量", "客户细分", "买家昵称", "Customer")]
+    [True, True, False, False]
+    """
+    text = plain(header)[:_LONGEST_COMPARED]
+    if text in _plain((column.name, *column.headers)):
+        return False
+    return any(_holds(header, text, piece) for piece in _plain(tuple(clues(column.name).never)))
 
 
 @cache

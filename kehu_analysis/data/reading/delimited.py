@@ -17,7 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from kehu_analysis.data.reading.text_files import CHUNK, FILE, ROW, Dialect, ReadableText, chunks, make_readable
+from kehu_analysis.data.reading.chunks import CHUNK, chunks
+from kehu_analysis.data.reading.text_files import FILE, ROW, Dialect, ReadableText, make_readable
 from kehu_analysis.engine.duckdb import identifier, path_literal, quoted
 from kehu_analysis.errors import DataError
 
@@ -44,8 +45,9 @@ def open_delimited(
     name: str,
     scratch: Path,
     is_header: Callable[[Sequence[str]], bool],
-) -> tuple[str, ...]:
-    """Make a delimited file the relation ``name`` and its broken lines ``<name>_broken``; return the headers.
+    encoding: str | None = None,
+) -> ReadableText:
+    """Make a delimited file the relation ``name`` and its broken lines ``<name>_broken``; return what was read.
 
     Parameters
     ----------
@@ -61,13 +63,15 @@ def open_delimited(
         A folder for rewritten copies.
     is_header
         Tells whether a row's cells are a known header: what stands above it is passed over.
+    encoding
+        What the settings say; by default it is found out.
 
     Raises
     ------
     DataError
         The file is no text, or has no header, or so many broken lines that not all of it can be read.
     """
-    text = make_readable(path, shown, scratch / f"{name}.csv", is_header)
+    text = make_readable(path, shown, scratch / f"{name}.csv", is_header, encoding)
     readable, headers, dialect = text.path, text.headers, text.dialect
     prefix = dialect.delimiter * len(headers)
     stored = scratch / f"{name}.parquet"
@@ -86,7 +90,7 @@ def open_delimited(
         _read(connection, readable, name, stored, headers, dialect)
     _read_to_the_end(connection, readable, shown, name, stored, headers, dialect)
     _number_rows(connection, shown, name, prefix, list(blank), text)
-    return headers
+    return text
 
 
 def _read(

@@ -29,6 +29,7 @@ from kehu_analysis.errors import DataError
 N_ROWS = 3000
 _N_BYTES = 1 << 20
 _LONGEST_VALUE = 200
+_DATE_FORMS = ("year_first", "year_last", "short_year_first", "short_year_last", "short_year_in_words")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def take_samples(
     name: str,
     scratch: Path,
     is_header: Callable[[Sequence[str]], bool] = lambda _: False,
+    encoding: str | None = None,
 ) -> list[Sample]:
     """Read the beginning of a file, or of each sheet of a workbook that holds something.
 
@@ -78,6 +80,8 @@ def take_samples(
     is_header
         Tells whether a row's cells are a known header; where none is, the header is guessed: it is the row with the
         most words.
+    encoding
+        That of a text file, where the settings say it.
 
     Raises
     ------
@@ -104,12 +108,12 @@ def take_samples(
             file = _as_relation(connection, f"{name}_{number}", label, tops[top], rows[top + 1 :], top + 2)
             found.append(Sample(file, path, sheet, place is not None))
         return found
-    headers, values, n_above, has_header = _text_rows(path, shown, scratch / name, is_header)
+    headers, values, n_above, has_header = _text_rows(path, shown, scratch / name, is_header, encoding)
     return [Sample(_as_relation(connection, name, shown, headers, values, n_above + 2), path, "", has_header)]
 
 
 def _text_rows(
-    path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool]
+    path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool], encoding: str | None
 ) -> tuple[Sequence[str], list[list[str]], int, bool]:
     head = copy.with_suffix(".head")
     head.write_bytes(_beginning(path, shown))
@@ -120,13 +124,13 @@ def _text_rows(
         return False
 
     try:
-        make_readable(head, shown, copy.with_suffix(".noted"), note)
+        make_readable(head, shown, copy.with_suffix(".noted"), note, encoding)
     except DataError as error:
         if error.code != "no_header":  # the first line is empty; the header may come below
             raise
     place = _header_place(tops, is_header)
     wanted = None if place is None else tops[place]
-    text = make_readable(head, shown, copy.with_suffix(".csv"), lambda cells: list(cells) == wanted)
+    text = make_readable(head, shown, copy.with_suffix(".csv"), lambda cells: list(cells) == wanted, encoding)
     rows = []
     try:
         with text.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
@@ -179,7 +183,9 @@ def is_value(cell: str) -> bool:
     >>> is_value("2026/1/5"), is_value("1,280.00"), is_value("C00017"), is_value("Net 2026")
     (True, True, True, False)
     """
-    if any(re.match(pattern_of("date", form), cell) for form in ("year_first", "year_last")):
+    weekday = pattern_of("date", "weekday")
+    day = re.sub(weekday, "", cell).strip()
+    if any(re.match(pattern_of("date", form), day) for form in _DATE_FORMS):
         return True
     digits = sum(letter.isdigit() for letter in cell)
     return digits > 2 * sum(letter.isalpha() for letter in cell)

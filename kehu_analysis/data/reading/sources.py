@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,12 +44,21 @@ class OpenedFile:
         SQL type of each header.
     broken
         The relation of the lines whose structure is broken, where the format can have such.
+    encoding
+        In which a text file is written.
+    above
+        What stands above the header, line by line.
+    rounded
+        By header how many numbers a spreadsheet has rounded, the row of the first, and what it says.
     """
 
     relation: str
     shown: str
     types: dict[str, str]
     broken: str | None = None
+    encoding: str = ""
+    above: tuple[str, ...] = ()
+    rounded: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -113,6 +122,18 @@ def _is_foreign(path: Path) -> bool:
         return False
     # Rows that were rejected, not yet mended: read as the log, they would be all of it.
     return not (is_workbook(path) and stem(path).lower().startswith(REJECTED))
+
+
+def line_files(root: Path, settings: DatasetSettings) -> list[Path]:
+    """Return the files with the lines of the orders, where ``dataset.toml`` names such.
+
+    Raises
+    ------
+    DataError
+        It names a file that is not there.
+    """
+    lines = settings.table("transactions").lines
+    return _named_files(root, contract()["transactions"], lines.source) if lines is not None and root.is_dir() else []
 
 
 def unread_files(root: Path, read: Iterable[Path], settings: DatasetSettings) -> list[Path]:
@@ -248,10 +269,20 @@ def open_file(
             sheets, passed_over = open_sheets(
                 connection, path, shown, name, scratch, table=table, wanted=settings.sheets, is_header=is_header
             )
-            opened = [OpenedFile(one.relation, one.shown, dict.fromkeys(one.headers, _TEXT)) for one in sheets]
+            opened = [
+                OpenedFile(
+                    one.relation,
+                    one.shown,
+                    dict.fromkeys(one.headers, _TEXT),
+                    above=one.above,
+                    rounded=one.rounded,
+                )
+                for one in sheets
+            ]
             return opened, [f"{shown} [{sheet}]" for sheet in passed_over]
-        headers = open_delimited(connection, path, shown, name, scratch, is_header)
-        return [OpenedFile(name, shown, dict.fromkeys(headers, _TEXT), broken=f"{name}_broken")], []
+        text = open_delimited(connection, path, shown, name, scratch, is_header, settings.encoding)
+        types = dict.fromkeys(text.headers, _TEXT)
+        return [OpenedFile(name, shown, types, f"{name}_broken", text.encoding, text.above)], []
     except duckdb.Error as error:
         if _NO_SPACE in str(error):
             raise OSError(errno.ENOSPC, _NO_SPACE) from error

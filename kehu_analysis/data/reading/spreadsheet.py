@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
-from kehu_analysis.data.reading.text_files import CHUNK, FILE, HEADER_ROWS, ROW, distinct
+from kehu_analysis.data.reading.chunks import CHUNK
+from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, distinct
 from kehu_analysis.data.reading.workbook_guard import refuse_harmful
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.engine.duckdb import path_literal, quoted
@@ -26,18 +27,31 @@ from kehu_analysis.errors import DataError
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
 _BATCH = 50_000
-#: Excel keeps 15 digits of a number; beyond that a number says nothing about the digits.
+#: Excel keeps 15 digits of a number; of one that has more the last are not known.
 _MOST_DIGITS = 10**15
+_LARGEST_WHOLE = 10**21
 _PROTECTED = "EncryptedPackage".encode("utf-16-le")
 
 
 @dataclass(frozen=True)
 class OpenedSheet:
-    """A sheet as a relation of texts, with the file and row each comes from."""
+    """A sheet as a relation of texts, with the file and row each comes from.
+
+    Attributes
+    ----------
+    relation, headers, shown
+        Its name, its headers, and what it is called for readers.
+    above
+        What stands above the header, row by row.
+    rounded
+        By header how many numbers have more digits than Excel keeps, the row of the first, and what it says.
+    """
 
     relation: str
     headers: tuple[str, ...]
     shown: str
+    above: tuple[str, ...]
+    rounded: Mapping[str, tuple[int, int, str]]
 
 
 def is_workbook(path: Path) -> bool:
@@ -237,11 +251,13 @@ def cell_text(cell: Any) -> str | None:
     """
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _MOST_DIGITS:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _LARGEST_WHOLE:
         return str(int(cell))
     if isinstance(cell, datetime):
+        # A serial number a hair below a second is that second.
+        cell = (cell + timedelta(microseconds=500_000)).replace(microsecond=0)
         has_time = (cell.hour, cell.minute, cell.second, cell.microsecond) != (0, 0, 0, 0)
-        return cell.isoformat(sep=" ") if has_time else cell.date().isoformat()
+        return str(cell.isoformat(sep=" ") if has_time else cell.date().isoformat())
     if isinstance(cell, date):
         return cell.isoformat()
     return str(cell) or None
@@ -269,14 +285,25 @@ def _store(
     scratch: Path,
 ) -> OpenedSheet:
     """Write a sheet's rows as texts to Parquet and make that a relation; a row without a cell is none."""
-    rows = enumerate(_rows(book, sheet), start=1)
-    header = next(row for _, row in islice(rows, header_place, None))
+    rows = enumerate(book.get_sheet_by_name(sheet).iter_rows(), start=1)
+    above = tuple(" ".join(filter(None, map(cell_text, row))) for _, row in islice(rows, header_place))
+    header = [cell_text(cell) for cell in next(row for _, row in rows)]
     # Columns to the right that have neither header nor value are none.
     headers = headers_of(header)
     schema = pa.schema([*((name, pa.string()) for name in headers), (ROW, pa.int64())])
     path = scratch / f"{relation}.parquet"
+    rounded: dict[str, tuple[int, int, str]] = {}
+
+    def noted(number: int, row: list[Any]) -> list[str | None]:
+        for place, cell in enumerate(row):
+            if isinstance(cell, float) and _MOST_DIGITS <= abs(cell) < _LARGEST_WHOLE:
+                n, first, example = rounded.get(headers[place], (0, number, cell_text(cell) or ""))
+                rounded[headers[place]] = (n + 1, first, example)
+        return [cell_text(cell) for cell in row]
+
     with pq.ParquetWriter(path, schema) as writer:
-        filled = ((number, row) for number, row in rows if any(cell is not None for cell in row))
+        texts = ((number, noted(number, row)) for number, row in rows)
+        filled = ((number, row) for number, row in texts if any(cell is not None for cell in row))
         while batch := list(islice(filled, _BATCH)):
             arrays = [pa.array([row[place] for _, row in batch], pa.string()) for place in range(len(headers))]
             arrays.append(pa.array([number for number, _ in batch], pa.int64()))
@@ -284,4 +311,4 @@ def _store(
     connection.execute(
         f"CREATE TEMP VIEW {relation} AS SELECT *, {quoted(shown)} AS {FILE} FROM read_parquet({path_literal(path)})"
     )
-    return OpenedSheet(relation, tuple(headers), shown)
+    return OpenedSheet(relation, tuple(headers), shown, above, rounded)

@@ -5,7 +5,6 @@ The file itself is only read; what has to be rewritten goes into a copy, chunk b
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -14,19 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kehu_analysis.data.reading.chunks import CHUNK, chunks, decoded
+from kehu_analysis.data.reading.encodings import find_encoding
 from kehu_analysis.errors import DataError
 
 #: Names of the two columns that every opened file gets: the file's name, and the row as a spreadsheet counts it.
 FILE, ROW = "_source_file", "_source_row"
 DELIMITERS = (",", ";", "\t", "|")
 _OTHER_QUOTE = "'"
-CHUNK = 1 << 20
 #: Above its header a file may have a title and notes; so far down the header is looked for.
 HEADER_ROWS = 20
-_ENCODINGS = ("utf-8-sig", "gb18030")
-_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 _LONGEST_HEADER = 1 << 16
-_MOST_ZEROS_IN_PLACE = 0.9
 #: What unpacks to more than this, and to so many times its own size, is no log but a trap.
 _MUCH, _MOST_TIMES = 1 << 28, 200
 _GZIP = b"\x1f\x8b"
@@ -42,15 +39,23 @@ class Dialect:
 
 @dataclass(frozen=True)
 class ReadableText:
-    """A text file in UTF-8 whose first line is the header, and how many lines stood above that."""
+    """A text file in UTF-8 whose first line is the header, the lines that stood above that, and how it was written."""
 
     path: Path
     headers: tuple[str, ...]
     dialect: Dialect
-    n_lines_above: int
+    above: tuple[str, ...]
+    encoding: str
+
+    @property
+    def n_lines_above(self) -> int:
+        """How many lines stood above the header."""
+        return len(self.above)
 
 
-def make_readable(path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool]) -> ReadableText:
+def make_readable(
+    path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool], encoding: str | None = None
+) -> ReadableText:
     """Return a text file ready for reading: itself where it is so already, else a copy.
 
     Parameters
@@ -63,75 +68,38 @@ def make_readable(path: Path, shown: str, copy: Path, is_header: Callable[[Seque
         Where the copy goes.
     is_header
         Tells whether a row's cells are a header that the contract or the settings know.
+    encoding
+        What the settings say; by default it is found out.
 
     Raises
     ------
     DataError
-        The file is no text, has no header, is damaged, or unpacks to far more than a log would.
+        The file is no text, has no header, is damaged, is not in the encoding that the settings say, or unpacks to far
+        more than a log would.
     """
     if is_packed(path):
         path = _unpacked(path, shown, copy.with_suffix(".unpacked"))
-    encoding = find_encoding(path, shown)
+    encoding = find_encoding(path, shown, encoding)
     in_utf8 = encoding.startswith("utf-8")
     readable = path
     if not in_utf8 or not _has_one_line_end(chunks(path)):
         try:
-            pieces = chunks(path) if in_utf8 else (text.encode() for text in _decoded(path, encoding))
+            pieces = chunks(path) if in_utf8 else (text.encode() for text in decoded(path, encoding))
             with copy.open("wb") as file:
                 file.writelines(_with_line_feeds(pieces))
         except UnicodeError as error:
             raise DataError("not_text", path=shown) from error
         readable = copy
-    headers, dialect, n_lines_above = read_header(readable, shown, is_header)
-    if n_lines_above:
-        readable = _below(readable, n_lines_above, copy.with_suffix(".below"))
-    return ReadableText(readable, tuple(headers), dialect, n_lines_above)
-
-
-def find_encoding(path: Path, shown: str) -> str:
-    """Return the encoding of a text file: by its mark, else the first that decodes the whole of it.
-
-    Raises
-    ------
-    DataError
-        The file is no text.
-    """
-    with path.open("rb") as file:
-        start = file.read(4096)
-    for mark, encoding in _MARKS.items():
-        if start.startswith(mark):
-            return encoding
-    if b"\x00" in start:
-        return _unmarked_utf16(path, start, shown)
-    for encoding in _ENCODINGS:
-        if _decodes(path, encoding):
-            return encoding
-    # A few broken characters in a UTF-8 file cost their lines, not the file.
-    return "utf-8"
-
-
-def _unmarked_utf16(path: Path, start: bytes, shown: str) -> str:
-    # UTF-16 has a zero byte in every delimiter and line end: second of the pair in one order, first in the other.
-    # A few characters, such as 一 and the ideographic space, have one in the other place.
-    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
-        if zeros.count(0) > _MOST_ZEROS_IN_PLACE * start.count(0) and _decodes(path, encoding):
-            return encoding
-    raise DataError("not_text", path=shown)
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    try:
-        for _ in _decoded(path, encoding):
-            pass
-    except UnicodeDecodeError:
-        return False
-    return True
+    headers, dialect, above = read_header(readable, shown, is_header)
+    if above:
+        readable = _below(readable, len(above), copy.with_suffix(".below"))
+    return ReadableText(readable, tuple(headers), dialect, tuple(above), encoding.removesuffix("-sig"))
 
 
 def read_header(
     path: Path, shown: str, is_header: Callable[[Sequence[str]], bool] = lambda _: False
-) -> tuple[list[str], Dialect, int]:
-    """Return a file's headers, each made distinct, its dialect, and how many lines stand above the header.
+) -> tuple[list[str], Dialect, list[str]]:
+    """Return a file's headers, each made distinct, its dialect, and the lines that stand above the header.
 
     The header is the first line that ``is_header`` knows, else the first line; the delimiter is the one that splits
     it most. Values are quoted by ``'`` where all headers are.
@@ -147,11 +115,11 @@ def read_header(
     for n_above in range(min(HEADER_ROWS, len(lines))):
         headers, dialect = _split_header("\n".join(lines[n_above:]))
         if is_header(headers):
-            return headers, dialect, n_above
+            return headers, dialect, lines[:n_above]
     headers, dialect = _split_header(start)
     if not any(headers):
         raise DataError("no_header", path=shown)
-    return headers, dialect, 0
+    return headers, dialect, []
 
 
 def _split_header(text: str) -> tuple[list[str], Dialect]:
@@ -189,26 +157,12 @@ def distinct(headers: Sequence[str]) -> list[str]:
     return names
 
 
-def chunks(path: Path) -> Iterator[bytes]:
-    """Read a file piece by piece."""
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
 def _first_record(text: str, dialect: Dialect) -> list[str]:
     try:
         lines = io.StringIO(text, newline="")
         return next(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote), [])
     except csv.Error:
         return []
-
-
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    for chunk in chunks(path):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
 
 
 def is_packed(path: Path) -> bool:

@@ -12,7 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from kehu_analysis.data.reading.text_files import CHUNK
+from kehu_analysis.data.reading.chunks import CHUNK
 from kehu_analysis.errors import DataError
 
 #: A sheet is read whole, as a rectangle: one cell far away makes it as large as the memory.

@@ -1,0 +1,141 @@
+"""The amount of a row where the file has none as such: from factors, from two columns, in another currency, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kehu_analysis.data.checking.numbers import is_number, number_of
+from kehu_analysis.data.checking.texts import Style, clean_text, given_text
+from kehu_analysis.data.schema import pattern_of
+from kehu_analysis.data.settings import AmountFrom, Currencies, TableSettings
+from kehu_analysis.engine.duckdb import identifier, quoted
+
+_FACTOR, _MONEY = "DECIMAL(18, 6)", "DECIMAL(18, 4)"
+
+
+def computed_amount(parts: AmountFrom, types: Mapping[str, str], style: Style) -> str:
+    """Return the amount that other columns of a file make, exact to four decimals.
+
+    Parameters
+    ----------
+    parts
+        What the settings say: quantity times unit price, less a share and a discount; or debit less credit.
+    types
+        SQL type of each header of the file.
+    style
+        How the file writes numbers.
+
+    Returns
+    -------
+    str
+        An SQL expression over the file's row, in the dataset's currency; NULL where a part cannot be read.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('3', '1,000.25', '10%'), ('-2', '5', NULL), ('x', '5', '0')) AS rows (n, price, off)"
+    >>> parts = AmountFrom(quantity="n", unit_price="price", discount_rate="off")
+    >>> amount = computed_amount(parts, dict.fromkeys(("n", "price", "off"), "VARCHAR"), Style())
+    >>> [str(value) for (value,) in duckdb.sql(f"SELECT {amount} FROM {rows}").fetchall()]
+    ['2700.6750', '-10.0000', 'None']
+    """
+
+    def factor(header: str) -> str:
+        if is_number(types[header]):
+            return f"TRY_CAST({identifier(header)} AS {_FACTOR})"
+        return number_of(clean_text(header), _FACTOR, style)
+
+    def if_given(header: str, value: str) -> str:
+        return f"CASE WHEN {given_text(header)} IS NULL THEN 0 ELSE {value} END"
+
+    unit = f" * {style.units['amount']}" if style.units.get("amount") else ""
+    if parts.debit is not None and parts.credit is not None:
+        sides = [if_given(header, factor(header)) for header in (parts.debit, parts.credit)]
+        return f"TRY_CAST(({sides[0]} - {sides[1]}){unit} AS {_MONEY})"
+    product = " * ".join(factor(header) for header in (parts.quantity, parts.unit_price) if header is not None)
+    amount = f"CAST({product} AS DECIMAL(24, 8))"
+    if parts.discount_rate is not None:
+        share = if_given(parts.discount_rate, _share(parts.discount_rate, types, style))
+        amount = f"CAST({amount} * (1 - {share}) AS DECIMAL(24, 8))"
+    if parts.discount is not None:
+        amount = f"({amount} - {if_given(parts.discount, factor(parts.discount))})"
+    return f"TRY_CAST({amount}{unit} AS {_MONEY})"
+
+
+def _share(header: str, types: Mapping[str, str], style: Style) -> str:
+    """Return a share that is taken off: ``0.1``, ``10%``, or in tenths that remain; NULL beyond 0 to 1."""
+    if is_number(types[header]):
+        share = f"TRY_CAST({identifier(header)} AS DECIMAL(9, 6))"
+    else:
+        text = clean_text(header)
+        signs, percent, tenths = (quoted(pattern_of("shares", form)) for form in ("signs", "percent", "tenths"))
+        bare = number_of(f"regexp_replace({text}, {signs}, '')", "DECIMAL(9, 6)", style)
+        share = (
+            f"CASE WHEN regexp_matches({text}, {percent}) THEN CAST({bare} / 100 AS DECIMAL(9, 6)) "
+            f"WHEN regexp_matches({text}, {tenths}) THEN CAST(1 - {bare} / 10 AS DECIMAL(9, 6)) ELSE {bare} END"
+        )
+    return f"CASE WHEN {share} BETWEEN 0 AND 1 THEN {share} END"
+
+
+def is_computable(parts: AmountFrom) -> str:
+    """Return the condition that a row has what its amount is made of."""
+    if parts.debit is not None and parts.credit is not None:
+        return f"({given_text(parts.debit)} IS NOT NULL OR {given_text(parts.credit)} IS NOT NULL)"
+    return " AND ".join(f"{given_text(header)} IS NOT NULL" for header in (parts.quantity, parts.unit_price) if header)
+
+
+def adjusted_amount(amount: str, day: str, amount_header: str | None, settings: TableSettings) -> str:
+    """Return an amount in the dataset's currency, below 0 where the row's kind says that goods came back.
+
+    Parameters
+    ----------
+    amount, day
+        SQL expressions over the file's row.
+    amount_header
+        The column that holds the amount, whose sign may name the currency; None where it is computed.
+    settings
+        What ``dataset.toml`` says of the table.
+    """
+    if settings.returns is not None:
+        kinds = ", ".join(map(quoted, settings.returns.values))
+        amount = f"CASE WHEN {clean_text(settings.returns.column)} IN ({kinds}) THEN -abs({amount}) ELSE {amount} END"
+    if settings.currencies is not None:
+        rate = _rate(currency_of(settings.currencies, amount_header), day, settings.currencies)
+        amount = f"TRY_CAST({amount} * {rate} AS {_MONEY})"
+    return amount
+
+
+def currency_of(currencies: Currencies, amount_header: str | None) -> str:
+    """Return what names the currency of a row: its column, else the letters and signs beside the amount."""
+    if currencies.column is not None or amount_header is None:
+        return f"upper({clean_text(currencies.column or '')})" if currencies.column else "NULL"
+    return sign_of(amount_header)
+
+
+def sign_of(header: str) -> str:
+    """Return the currency sign or code that stands in an amount; NULL where none does.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('$12'), ('12.50 EUR'), ('12')) AS rows (paid)"
+    >>> duckdb.sql(f"SELECT {sign_of('paid')} FROM {rows}").fetchall()
+    [('$',), ('EUR',), (None,)]
+    """
+    sign = quoted(pattern_of("row_kinds", "sign"))
+    return f"nullif(upper(regexp_extract({clean_text(header)}, {sign}, 1)), '')"
+
+
+def _rate(currency: str, day: str, currencies: Currencies) -> str:
+    cases = []
+    for name, rate in currencies.rates.items():
+        dated = [(None, rate)] if isinstance(rate, float) else sorted((one.since, one.rate) for one in rate)
+        value = "NULL"
+        for since, number in dated:
+            value = (
+                f"{number!r}"
+                if since is None
+                else f"CASE WHEN {day} >= DATE '{since}' THEN {number!r} ELSE {value} END"
+            )
+        cases.append(f"WHEN {currency} = {quoted(name.upper())} THEN CAST({value} AS DECIMAL(18, 8))")
+    return f"CASE {' '.join(cases)} END"

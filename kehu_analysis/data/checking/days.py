@@ -1,0 +1,102 @@
+"""The day that a text names, as SQL: however people, spreadsheets and programs write it."""
+
+from __future__ import annotations
+
+from kehu_analysis.data.checking.texts import Style, in_plain_characters
+from kehu_analysis.data.schema import date_formats, pattern_of
+from kehu_analysis.engine.duckdb import quoted
+
+#: A clock time and after it an offset or the name of a zone.
+_OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-BD-OQ-Za-bd-oq-z].*)$"
+#: What looks like a zone after a clock time, and is the half of the day.
+_HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
+#: Year, month and day from the groups of a pattern.
+_ORDERS = {"as_it_stands": r"\1-\2-\3", "day_first": r"\3-\2-\1", "month_first": r"\3-\1-\2"}
+#: The last year in two digits that is of this century, as POSIX has it.
+_LAST_OF_CENTURY = "68"
+#: A clock that a spreadsheet's serial number rounded to a hair below midnight.
+_HAIR = 0.5 / 86_400
+
+
+def day_of(text: str, timezone: str, style: Style) -> str:
+    """Return the day that a text names; NULL where it names none.
+
+    Parameters
+    ----------
+    text
+        An SQL text without blanks around it.
+    timezone
+        A stamp with an offset is converted to it before its day is taken.
+    style
+        How the file writes dates.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('2026-01-05 星期一'), ('5/1/26'), ('5/1/2026 9:30:00 AM'), ('someday')) AS rows (t)"
+    >>> [str(day) for (day,) in duckdb.sql(f"SELECT {day_of('t', 'Asia/Shanghai', Style())} FROM {rows}").fetchall()]
+    ['2026-01-05', '2026-01-05', '2026-01-05', 'None']
+    """
+    # Nearly all dates are written like 2026-01-05, and DuckDB reads them at once.
+    usual = f"length({text}) <= 10 AND substr({text}, 5, 1) = '-' AND TRY_CAST({text} AS DATE) IS NOT NULL"
+    weekday = pattern_of("date", "weekday")
+    without = f"trim(regexp_replace({text}, {quoted(weekday)}, ' '))"
+    own = ""
+    if style.date_format:
+        own = f"WHEN try_strptime({text}, {quoted(style.date_format)}) IS NOT NULL THEN " + _by(text, style.date_format)
+    return (
+        f"CASE WHEN {usual} THEN TRY_CAST({text} AS DATE) {own} WHEN {_matches(text, weekday)} "
+        f"THEN {_written(without, timezone, style)} ELSE {_written(text, timezone, style)} END"
+    )
+
+
+def _by(text: str, *formats: str) -> str:
+    return f"CAST(try_strptime({text}, [{', '.join(map(quoted, formats))}]) AS DATE)"
+
+
+def _written(text: str, timezone: str, style: Style) -> str:
+    plain = in_plain_characters(text)
+    # A stamp without an offset is local as it stands; one with an offset is converted.
+    has_offset = (
+        f"length({text}) > 10 AND regexp_matches({text}, {quoted(_OFFSET)}) "
+        f"AND NOT regexp_matches({text}, {quoted(_HALF_OF_DAY)})"
+    )
+    offset = f"regexp_replace(regexp_replace({text}, ' ([+-])', '\\1'), '([+-]\\d{{2}})(\\d{{2}})$', '\\1:\\2')"
+    converted = f"CAST(timezone({quoted(timezone)}, TRY_CAST({offset} AS TIMESTAMPTZ)) AS DATE)"
+    order = style.date_order if style.date_order in _ORDERS else "day_first"
+    short = "short_year_first" if style.date_order == "year_first" else "short_year_last"
+    short_order = "as_it_stands" if style.date_order == "year_first" else order
+    serial = pattern_of("date", "serial")
+    number = f"TRY_CAST(regexp_extract({plain}, {quoted(serial)}, 1) AS DOUBLE)"
+    # Words such as "epoch" and "infinity" are no dates.
+    is_word = f"NOT (left({plain}, 1) BETWEEN '0' AND '9' OR regexp_matches({text}, '^[A-Za-z]{{3,9}}\\.? \\d'))"
+    by_format = _by(text, *date_formats("date"))
+    cases = [f"WHEN {has_offset} THEN {converted}"]
+    for form, of in (("year_first", "as_it_stands"), ("year_last", order)):
+        wanted = pattern_of("date", form)
+        cases.append(f"WHEN {_matches(plain, wanted)} THEN {_rearranged(plain, wanted, of)}")
+    for form, of in ((short, short_order), ("short_year_in_words", "as_it_stands")):
+        wanted = pattern_of("date", form)
+        cases.append(f"WHEN {_matches(plain, wanted)} THEN {_in_its_century(plain, wanted, of)}")
+    return (
+        f"CASE {' '.join(cases)} "
+        f"WHEN {_matches(plain, serial)} THEN DATE '1899-12-30' + CAST(floor({number} + {_HAIR!r}) AS INTEGER) "
+        f"WHEN {is_word} THEN NULL WHEN {by_format} IS NOT NULL THEN {by_format} "
+        f"ELSE CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE) END"
+    )
+
+
+def _matches(text: str, wanted: str) -> str:
+    return f"regexp_matches({text}, {quoted(wanted)})"
+
+
+def _rearranged(text: str, wanted: str, order: str) -> str:
+    return f"TRY_CAST(regexp_replace({text}, {quoted(wanted)}, {quoted(_ORDERS[order])}) AS DATE)"
+
+
+def _in_its_century(text: str, wanted: str, order: str) -> str:
+    year = 1 if order == "as_it_stands" else 3
+    century = (
+        f"CASE WHEN regexp_extract({text}, {quoted(wanted)}, {year}) <= '{_LAST_OF_CENTURY}' THEN '20' ELSE '19' END"
+    )
+    return f"TRY_CAST({century} || regexp_replace({text}, {quoted(wanted)}, {quoted(_ORDERS[order])}) AS DATE)"

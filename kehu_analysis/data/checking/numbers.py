@@ -1,0 +1,39 @@
+"""The number that a text says, as SQL: as the machine writes it or as people do."""
+
+from __future__ import annotations
+
+from kehu_analysis.data.checking.texts import Style, in_plain_characters
+from kehu_analysis.data.schema import pattern_of, units_of_cells
+from kehu_analysis.engine.duckdb import quoted
+
+#: Of a sum in ten thousands, and of a factor, more decimals count.
+EXACT = "DECIMAL(30, 10)"
+_NUMERIC = ("DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "HUGEINT")
+
+
+def is_number(sql_type: str) -> bool:
+    """Tell whether a type of a file's column is a number."""
+    return sql_type in _NUMERIC or sql_type.startswith("DECIMAL")
+
+
+def number_of(text: str, sql_type: str, style: Style) -> str:
+    """Return a number as the machine writes it, or else as people do: ``1,234.50``, ``￥12``, ``(3.00)``, ``4.00-``."""
+    plain = in_plain_characters(text)
+    form = "point" if style.decimal_mark == "." else "comma"
+    pattern = pattern_of("number", form)
+    positive, negative = (
+        f"regexp_matches({plain}, {quoted(pattern_of('number', sign).replace('{digits}', pattern))})"
+        for sign in ("positive", "negative")
+    )
+    digits = f"translate(regexp_extract({plain}, {quoted(pattern)}), {quoted(pattern_of('grouping', form))}, '')"
+    if style.decimal_mark == ",":
+        digits = f"replace({digits}, ',', '.')"
+    number = f"TRY_CAST({digits} AS {sql_type})"
+    # As the machine writes it, a point would be taken for the decimal mark.
+    machine = f"TRY_CAST({text} AS {sql_type})"
+    is_machine = f"{machine} IS NOT NULL" + ("" if style.decimal_mark == "." else f" AND NOT contains({text}, '.')")
+    # CASE and not coalesce: DuckDB computes what several parts share before it asks whether they are needed at all,
+    # but not within CASE.
+    units = " ".join(f"WHEN contains({plain}, {quoted(word)}) THEN {unit}" for word, unit in units_of_cells().items())
+    scaled = f"TRY_CAST({number} * CASE {units} ELSE 1 END AS {sql_type})"
+    return f"CASE WHEN {is_machine} THEN {machine} WHEN {positive} THEN {scaled} WHEN {negative} THEN -{scaled} END"

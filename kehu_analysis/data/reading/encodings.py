@@ -1,0 +1,110 @@
+"""Find out in which encoding a text file is written."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from kehu_analysis.data.reading.chunks import chunks, decoded
+from kehu_analysis.errors import DataError
+
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
+#: What exports are written in that are not Unicode; the first goes first where nothing tells them apart.
+_OLD = ("gb18030", "big5", "cp1252")
+_MOST_ZEROS_IN_PLACE = 0.9
+#: So many bytes of lines with other than ASCII characters tell what those are.
+_TELLING = 1 << 17
+#: Of a file in UTF-8, so many of the other characters may be broken: they cost their lines, not the file.
+_MOST_BROKEN = 0.1
+_ASCII = 128
+
+
+def find_encoding(path: Path, shown: str, wanted: str | None = None) -> str:
+    """Return the encoding of a text file: by its mark, as the settings say, else by what it holds.
+
+    Parameters
+    ----------
+    path
+        The file, unpacked.
+    shown
+        Its name for readers.
+    wanted
+        What the settings say.
+
+    Raises
+    ------
+    DataError
+        The file is no text, or not in the encoding that the settings say.
+    """
+    with path.open("rb") as file:
+        start = file.read(4096)
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if wanted is not None:
+        if not _decodes(path, wanted):
+            raise DataError("wrong_encoding", path=shown, encoding=wanted)
+        return wanted
+    if b"\x00" in start:
+        return _unmarked_utf16(path, start, shown)
+    if _decodes(path, "utf-8"):
+        return "utf-8-sig"
+    telling = _telling_lines(path)
+    if _is_broken_utf8(telling):
+        return "utf-8"
+    for encoding in _likely(telling):
+        if _decodes(path, encoding):
+            return encoding
+    return "utf-8"
+
+
+def _unmarked_utf16(path: Path, start: bytes, shown: str) -> str:
+    # UTF-16 has a zero byte in every delimiter and line end: second of the pair in one order, first in the other.
+    # A few characters, such as 一 and the ideographic space, have one in the other place.
+    for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if zeros.count(0) > _MOST_ZEROS_IN_PLACE * start.count(0) and _decodes(path, encoding):
+            return encoding
+    raise DataError("not_text", path=shown)
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    try:
+        for _ in decoded(path, encoding):
+            pass
+    except UnicodeError:
+        return False
+    return True
+
+
+def _telling_lines(path: Path) -> bytes:
+    """Return the first lines that hold other than ASCII characters."""
+    found, size, rest = [], 0, b""
+    for chunk in chunks(path):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if not line.isascii():
+                found.append(line)
+                size += len(line) + 1
+        if size >= _TELLING:
+            break
+    if not found and not rest.isascii():
+        found.append(rest)
+    return b"\n".join(found)[:_TELLING]
+
+
+def _is_broken_utf8(text: bytes) -> bool:
+    others = [letter for letter in text.decode("utf-8", errors="replace") if ord(letter) >= _ASCII]
+    return others.count("\ufffd") <= _MOST_BROKEN * len(others)
+
+
+def _likely(text: bytes) -> list[str]:
+    """Return old encodings in order of likelihood; where two are as likely, the one that most of our users write."""
+    # Not above: it is asked for seldom, and takes a while to import.
+    from charset_normalizer import from_bytes
+
+    results = {match.encoding: match for match in from_bytes(text, cp_isolation=list(_OLD))}
+    ranked = sorted(results, key=lambda name: (results[name].chaos, -results[name].coherence, _OLD.index(name)))
+    # Western European text may be any bytes: it is taken for that only where it looks so, and not for a mark astray.
+    is_mark = any(mark in text for mark in _MARKS)
+    likely = [*ranked, *(name for name in _OLD[:-1] if name not in ranked)]
+    return [name for name in likely if name != _OLD[-1] or not is_mark]

@@ -22,7 +22,7 @@ from kehu_analysis.data.checking.failures import (
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
 from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
 from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
-from kehu_analysis.data.checking.validate import Part, classify
+from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
@@ -190,7 +190,8 @@ def _open_parts(
     if table.name == "transactions":
         refuse_mixed_currencies(connection, opened, settings)
     styles = find_styles(connection, table, opened, settings)
-    return [Part(*one, style) for one, style in zip(opened, styles, strict=True)], passed_over, n_without
+    parts = [Part(*one, style, plain_ids(connection, table, *one)) for one, style in zip(opened, styles, strict=True)]
+    return parts, passed_over, n_without
 
 
 def _open_files(

@@ -94,9 +94,11 @@ def log_facts(
     facts["largest"] = [
         list(row)
         for row in connection.execute(
-            "SELECT k.customer_id, CAST(sum(p.amount) AS VARCHAR), CAST(sum(p.n_lines) AS BIGINT) "
-            f"FROM {purchase_days} p JOIN read_parquet({path_literal(folder / 'customer_keys.parquet')}) k "
-            f"USING (customer_key) GROUP BY k.customer_id ORDER BY sum(p.amount) DESC, k.customer_id LIMIT {_LARGEST}"
+            "SELECT k.customer_id, CAST(p.amount AS VARCHAR), CAST(p.n_lines AS BIGINT) FROM (SELECT customer_key, "
+            f"sum(amount) AS amount, sum(n_lines) AS n_lines FROM {purchase_days} GROUP BY customer_key "
+            f"ORDER BY amount DESC, customer_key LIMIT {_LARGEST}) p "
+            f"JOIN read_parquet({path_literal(folder / 'customer_keys.parquet')}) k USING (customer_key) "
+            "ORDER BY p.amount DESC, p.customer_key"
         ).fetchall()
     ]
     complete_until = _complete_until(facts["last_date"], facts.pop("usual_gap"), settings)

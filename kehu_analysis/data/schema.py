@@ -194,6 +194,12 @@ def pattern_of(group: str, form: str) -> str:
 
 
 @cache
+def pieces_of(form: str) -> Sequence[str]:
+    """Return pieces of which every line of a form of ``[_page_lines]`` holds one; none where they are too many."""
+    return tuple(_file()["_page_lines"]["pieces"].get(form, ()))
+
+
+@cache
 def unit_words() -> Mapping[str, int]:
     """Return the words for units in which sums are counted, and the number that each stands for."""
     return {word: int(number) for word, number in _file()["_units"]["words"].items()}

@@ -15,11 +15,14 @@ from kehu_analysis.data.checking.texts import (
     given_text,
     in_plain_characters,
     is_null_word,
+    without_blanks,
 )
 from kehu_analysis.data.schema import Column, date_formats, flag_words
 from kehu_analysis.data.settings import Filter
 from kehu_analysis.engine.duckdb import identifier, quoted
 
+#: Most ids are letters and a number: nothing need be done to them.
+_PLAIN_ID = r"[A-Za-z_-]{0,12}[0-9]{1,40}"
 _ID_NEEDS_WORK = rf"{NEEDS_TRIMMING}|\.0$|\.0\s|^=\"|^'|{INVISIBLE}|^(?i:{'|'.join(map(re.escape, NULL_WORDS))})$"
 #: A number of so many digits that a spreadsheet has rounded it.
 _ROUNDED_ID = r"^\d(\.\d+)?[eE]\+?\d{2}$"
@@ -120,7 +123,8 @@ def _id(raw: str, text: str) -> str:
     bare = f"regexp_replace({seen}, '^(?:=\"(.*)\"|''(.*))$', '\\1\\2')"
     whole = f"nullif(trim(regexp_replace({bare}, '^(\\d{{1,18}})\\.0$', '\\1')), '')"
     return (
-        f"CASE WHEN regexp_matches({raw}, {quoted(_ID_NEEDS_WORK)}) "
+        f"CASE WHEN regexp_full_match({raw}, {quoted(_PLAIN_ID)}) THEN {raw} "
+        f"WHEN regexp_matches({raw}, {quoted(_ID_NEEDS_WORK)}) "
         f"THEN CASE WHEN {is_null_word(text)} THEN NULL ELSE {whole} END ELSE {raw} END"
     )
 
@@ -135,12 +139,26 @@ def oddity(header: str) -> str:
     >>> duckdb.sql(f"SELECT {oddity('code')} FROM {rows}").fetchall()
     [(None,), ('null_text:NULL',), ('invisible_characters',)]
     """
-    raw, text = f"CAST({identifier(header)} AS VARCHAR)", clean_text(header)
+    raw = f"CAST({identifier(header)} AS VARCHAR)"
+    text = without_blanks(raw)
     return (
-        f"CASE WHEN regexp_matches({raw}, {quoted(_ID_NEEDS_WORK)}) THEN CASE "
+        f"CASE WHEN regexp_full_match({raw}, {quoted(_PLAIN_ID)}) THEN NULL "
         f"WHEN {is_null_word(text)} THEN 'null_text:' || {text} "
-        f"WHEN regexp_matches({text}, {quoted(INVISIBLE)}) THEN 'invisible_characters' END END"
+        f"WHEN regexp_matches({text}, {quoted(INVISIBLE)}) THEN 'invisible_characters' END"
     )
+
+
+def are_plain(header: str) -> str:
+    """Return an SQL aggregate that tells whether all ids below a header are letters and a number, and so as they are.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('C1', 'Li'), ('C2', 'C2'), (NULL, NULL)) AS rows (code, name)"
+    >>> duckdb.sql(f"SELECT {are_plain('code')}, {are_plain('name')} FROM {rows}").fetchall()
+    [(True, False)]
+    """
+    return f"coalesce(bool_and(regexp_full_match({identifier(header)}, {quoted(_PLAIN_ID)})), true)"
 
 
 def odd(column: Column) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 import duckdb
 
 from kehu_analysis.data.checking.amounts import adjusted_amount, computed_amount, is_computable
-from kehu_analysis.data.checking.mapping import PLACE_HEADERS, ColumnMapping, listed
+from kehu_analysis.data.checking.mapping import ColumnMapping, listed
+from kehu_analysis.data.checking.mended_rows import with_mended
 from kehu_analysis.data.checking.page_lines import broken_reason, page_mark, page_reason, with_second_tables
 from kehu_analysis.data.checking.parse import (
+    are_plain,
     column_value,
     doubt,
     fault,
@@ -35,11 +37,20 @@ LINE_CLASSES = ("accepted", "set_apart", "filtered", "rejected")
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a table: where its rows are, which header is which column, how its values are written."""
+    """One file of a table: where its rows are, which header is which column, how its values are written.
+
+    Attributes
+    ----------
+    file, mapping, style
+        These three.
+    plain
+        Headers of ids that are known to be letters and a number, all of them: nothing need be done to such.
+    """
 
     file: OpenedFile
     mapping: ColumnMapping
     style: Style
+    plain: frozenset[str] = frozenset()
 
     def has(self, column: str) -> bool:
         """Tell whether the file itself has a column of the contract; one that is computed it has not."""
@@ -102,7 +113,9 @@ def classify(
             )
     mending = [part for part in parts if part.mapping.mends]
     if mending:
-        query = _with_mended(query, mending, [part.file.shown for part in parts if not part.mapping.mends])
+        query = with_mended(
+            query, [part.file for part in mending], [part.file.shown for part in parts if not part.mapping.mends]
+        )
     if table.key or len(parts) > 1 or _is_slow_to_judge(parts[0]):
         # Judged once and kept.
         path = scratch / f"{table.name}_rows.parquet"
@@ -118,6 +131,24 @@ def classify(
     else:
         connection.execute(f"CREATE TEMP VIEW {table.name}_rows AS FROM {rows}")
     return columns
+
+
+def plain_ids(
+    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: ColumnMapping
+) -> frozenset[str]:
+    """Return the headers of ids that are letters and a number, all of them; looked for where columns have types only.
+
+    One look at them saves several at each row later.
+    """
+    headers = [
+        header
+        for name, header in mapping.headers.items()
+        if (column := table.column(name)) is not None and column.kind == "id" and file.types[header] == "VARCHAR"
+    ]
+    if file.is_text or not headers:
+        return frozenset()
+    row = connection.execute(f"SELECT {', '.join(map(are_plain, headers))} FROM {file.relation}").fetchone()
+    return frozenset(header for header, is_plain in zip(headers, row or (), strict=True) if is_plain)
 
 
 def _second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows: str) -> str | None:
@@ -157,6 +188,7 @@ def _values(part: Part, table: Table, columns: Sequence[Column], settings: Table
         if header is not None:
             is_text = file.types[header] == "VARCHAR"
             value = column_value(column, header, file.types[header], timezone, part.style)
+            value = identifier(header) if header in part.plain else value
             is_given = f"{given_text(header) if is_text else identifier(header)} IS NOT NULL"
         elif column.name == "amount" and settings.amount_from is not None:
             value = computed_amount(settings.amount_from, file.types, part.style)
@@ -169,10 +201,13 @@ def _values(part: Part, table: Table, columns: Sequence[Column], settings: Table
         if not is_always_readable(column):
             listed_values.append(f"{is_given} AS {given(column)}")
         if column.kind == "id":
-            is_odd = oddity(header) if header is not None else "CAST(NULL AS VARCHAR)"
+            is_odd = oddity(header) if header is not None and header not in part.plain else "CAST(NULL AS VARCHAR)"
             listed_values.append(f"{is_odd} AS {odd(column)}")
     required = [part.mapping.headers[name] for name in table.required_columns if part.has(name)]
-    listed_values += [f"{_filter(file, settings)} AS filter_reason", f"{page_mark(file, required)} AS page_mark"]
+    listed_values += [
+        f"{_filter(file, settings)} AS filter_reason",
+        f"{page_mark(file, required, part.plain)} AS page_mark",
+    ]
     values = f"SELECT {', '.join(listed_values)} FROM {file.relation}"
     replaced = [within_calendar(column) for column in columns if column.sql_type == "DATE"]
     reason = page_reason(table, columns, settings.last_row)
@@ -242,35 +277,6 @@ def _classified(table: Table, judged: str) -> str:
         f"WHEN broken IS NOT NULL THEN 'rejected' WHEN {without_customer} THEN 'set_apart' ELSE 'accepted' END "
         f"AS line_class, coalesce(filter_reason, broken, CASE WHEN {without_customer} THEN 'no_customer' END) "
         f"AS reason FROM ({judged})"
-    )
-
-
-def _with_mended(query: str, mending: Sequence[Part], others: Sequence[str]) -> str:
-    """Let a rejected row for which a mended one was given count as filtered; a row that mends none is rejected.
-
-    So is one that mends a row of a file that is not there: under a new name, the file would bring the row again.
-    """
-    names = ", ".join(map(quoted, others)) or "NULL"
-    places = " UNION ALL ".join(
-        f"SELECT {FILE}, {ROW}, {clean_text(PLACE_HEADERS[0])} AS mended_file, "
-        f"TRY_CAST({clean_text(PLACE_HEADERS[1])} AS BIGINT) AS mended_row FROM {part.file.relation} "
-        f"WHERE {clean_text(PLACE_HEADERS[0])} IS NOT NULL"
-        for part in mending
-    )
-    return (
-        f"WITH classified AS MATERIALIZED ({query}), places AS (SELECT *, row_number() OVER "
-        f"(PARTITION BY mended_file, mended_row ORDER BY {FILE}, {ROW}) AS n FROM ({places})), "
-        f"mended AS (SELECT DISTINCT c.{FILE}, c.{ROW} FROM classified c JOIN places p ON c.{FILE} = p.mended_file "
-        f"AND c.{ROW} = p.mended_row WHERE c.line_class = 'rejected'), "
-        # A second row for the same place would count a sale twice.
-        f"idle AS (SELECT p.{FILE}, p.{ROW}, CASE WHEN p.mended_file IN ({names}) THEN 'mends_nothing' "
-        f"ELSE 'mends_missing_file' END AS mark FROM places p ANTI JOIN mended m ON m.{FILE} = p.mended_file "
-        f"AND m.{ROW} = p.mended_row AND p.n = 1) "
-        "SELECT c.* REPLACE (CASE WHEN m.mark THEN 'filtered' WHEN i.mark IS NOT NULL THEN 'rejected' "
-        "ELSE c.line_class END AS line_class, "
-        "CASE WHEN m.mark THEN 'mended' ELSE coalesce(i.mark, c.reason) END AS reason) "
-        f"FROM classified c LEFT JOIN (SELECT *, true AS mark FROM mended) m USING ({FILE}, {ROW}) "
-        f"LEFT JOIN idle i USING ({FILE}, {ROW})"
     )
 
 

@@ -194,15 +194,24 @@ def project_folder() -> Path:
     return project if (project / "notebooks").is_dir() else Path.cwd()
 
 
+def reports_folder() -> Path:
+    """Return where results go by default: ``reports`` in the current folder; within the project, at its top.
+
+    Never into an installation that is used from elsewhere.
+    """
+    project, here = project_folder(), Path.cwd()
+    return (project if here.is_relative_to(project) else here) / "reports"
+
+
 def default_cache(out: Path | None = None) -> Path:
     """Return the folder of snapshots: ``KEHU_CACHE``, else ``.kehu-cache`` beside the report that is to be ``out``.
 
-    Without ``out``, ``reports/.cache`` at the top of the project.
+    Without ``out``, ``.cache`` in :func:`reports_folder`.
     """
     given = os.environ.get(CACHE_VARIABLE)
     if given:
         return Path(given)
-    return project_folder() / "reports" / ".cache" if out is None else out.absolute().parent / ".kehu-cache"
+    return reports_folder() / ".cache" if out is None else out.absolute().parent / ".kehu-cache"
 
 
 def open_dataset(

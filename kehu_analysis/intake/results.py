@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kehu_analysis.data import Dataset
-from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.dataset import reports_folder
 from kehu_analysis.data.proposals import Proposals
 from kehu_analysis.errors import KehuError, RunError, UsageError, reason_of
 from kehu_analysis.intake import page, rejected
@@ -32,7 +32,7 @@ class Results:
 
 def results_folder(dataset: Dataset | Proposals) -> Path:
     """Return where the results of a check go by default: ``reports/<dataset>/check``."""
-    return project_folder() / "reports" / dataset.name / "check"
+    return reports_folder() / dataset.name / "check"
 
 
 def refuse_place(out: Path, source: Path) -> None:

@@ -20,7 +20,7 @@ from jupyter_core.utils import ensure_event_loop
 from kehu_analysis import labels
 from kehu_analysis.actions import readable
 from kehu_analysis.data import Dataset, default_cache, open_dataset
-from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.dataset import reports_folder
 from kehu_analysis.errors import RunError, UsageError
 from kehu_analysis.finding import Finding
 from kehu_analysis.report.excel import write_workbook
@@ -139,7 +139,7 @@ def make_report(
     reported = choose_quarter(dataset, quarter, preview=preview)
     for values in told.values():
         values |= {"data": dataset.name, "quarter": str(reported)}
-    reports = project_folder() / "reports"
+    reports = reports_folder()
     target = target or reports / dataset.name / str(reported)
     run = _Run(
         Path(data), dataset, str(reported), lang, overview, chapters, executed, told, started + timeout_seconds,

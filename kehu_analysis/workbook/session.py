@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from kehu_analysis import labels
 from kehu_analysis.actions import list_actions
 from kehu_analysis.data import Dataset, open_dataset
-from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.dataset import reports_folder
 from kehu_analysis.data.doubts import doubtful_periods
 from kehu_analysis.errors import InsufficientDataError, ModelError
 from kehu_analysis.finding import Finding
@@ -340,7 +340,7 @@ def open_workbook(chapter: str, data: str | os.PathLike[str], quarter: str = "",
     source = Path(os.environ.get(SOURCE_VARIABLE) or data)
     before = os.environ.get(PREVIOUS_VARIABLE)
     if before is None:
-        before = str(project_folder() / "reports" / dataset.name / str(chosen.previous()))
+        before = str(reports_folder() / dataset.name / str(chosen.previous()))
     return Workbook(chapter, dataset, chosen, lang, folder, source, Path(before) if before else None)
 
 

@@ -23,7 +23,7 @@ SOUND = HEADER + "1,2026-01-05,1234.5\n2,2026-03-31,2\n"
 @pytest.fixture(autouse=True)
 def reports(tmp_path, monkeypatch):
     """Keep what a check writes to itself, and leave the font out of pages: cutting it takes most of a page's time."""
-    monkeypatch.setattr(results, "project_folder", lambda: tmp_path / "project")
+    monkeypatch.setattr(results, "reports_folder", lambda: tmp_path / "project" / "reports")
     monkeypatch.setattr(layout, "font_face", lambda *_: "")
     return tmp_path / "project" / "reports"
 

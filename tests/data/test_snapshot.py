@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from kehu_analysis.data import build, check_dataset, default_cache, open_dataset, snapshot
+from kehu_analysis.data.dataset import project_folder, reports_folder
 from kehu_analysis.errors import DataError, RunError, UsageError
 
 HEADER = "customer_id,date,amount\n"
@@ -272,3 +273,11 @@ def test_where_snapshots_are_kept(monkeypatch, tmp_path):
     monkeypatch.delenv("KEHU_CACHE")
     assert default_cache(tmp_path / "out") == tmp_path / ".kehu-cache"
     assert default_cache().parts[-2:] == ("reports", ".cache")
+
+
+def test_results_go_to_the_current_folder_and_within_the_project_to_its_top(tmp_path, monkeypatch):
+    assert reports_folder() == project_folder() / "reports"
+    monkeypatch.chdir(project_folder() / "notebooks")
+    assert reports_folder() == project_folder() / "reports"
+    monkeypatch.chdir(tmp_path)
+    assert reports_folder() == tmp_path / "reports"

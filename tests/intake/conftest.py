@@ -26,7 +26,7 @@ HOSTILE = (
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep cache and reports of every test to itself."""
     monkeypatch.setenv("KEHU_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(results, "project_folder", lambda: tmp_path / "project")
+    monkeypatch.setattr(results, "reports_folder", lambda: tmp_path / "project" / "reports")
 
 
 @pytest.fixture

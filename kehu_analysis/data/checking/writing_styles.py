@@ -191,19 +191,18 @@ def _order_of_short_years(
     if not headers:
         return None
     short = f"(regexp_matches(text, {quoted(_SHORT)}))"
-    days = {order: day_of("text", "UTC", Style(order)) for order in DATE_ORDERS}
+    texts = f"FROM ({_texts(file, headers)}) WHERE {short}"
+    if connection.execute(f"SELECT 1 {texts} LIMIT 1").fetchone() is None:
+        return None
+    days = ", ".join(f"{day_of('text', 'UTC', Style(order))} AS {order}" for order in DATE_ORDERS)
     readings = ", ".join(
-        f"count(*) FILTER ({day} BETWEEN DATE '1990-01-01' AND current_date + 1), count(DISTINCT {day}), "
-        f"max({day}) - min({day})"
-        for day in days.values()
+        f"count(*) FILTER ({order} BETWEEN DATE '1990-01-01' AND current_date + 1), count(DISTINCT {order}), "
+        f"max({order}) - min({order})"
+        for order in DATE_ORDERS
     )
-    row = connection.execute(
-        f"SELECT count(*), min(text), {readings} FROM ({_texts(file, headers)}) WHERE {short}"
-    ).fetchone()
+    row = connection.execute(f"SELECT count(*), min(text), {readings} FROM (SELECT text, {days} {texts})").fetchone()
     assert row is not None
     n, example, *found = row
-    if n == 0:
-        return None
     read = {order: found[3 * place : 3 * place + 3] for place, order in enumerate(DATE_ORDERS)}
     orders = [order for order, (n_read, *_) in read.items() if n_read >= _AGREEMENT * n]
     if len(orders) > 1:

@@ -87,7 +87,9 @@ def check_page(dataset: Dataset, *, lang: str, workbook: str = "", refusal: str 
         "title": labels.label("ui.check_title", lang),
         "dataset": shown(dataset.name),
         "period": _period(dataset, lang),
-        "understood": _grid(["column", "value"], [list(row) for row in understood(dataset, lang)], lang),
+        "understood": _grid(
+            ["understood_item", "understood_value"], [list(row) for row in understood(dataset, lang)], lang
+        ),
         "figures": _figures(lines["transactions"], lang),
         "refusal": refusal,
         "verdict": quarters_words(dataset, lang) if not refusal else "",
@@ -240,7 +242,9 @@ def _rejected(dataset: Dataset, lang: str) -> dict[str, Any]:
 
 
 def _rejected_all(lines: dict[str, pd.DataFrame], lang: str, workbook: str) -> str:
-    n = sum(int(frame.loc[frame["line_class"] == "rejected", "n_lines"].sum()) for frame in lines.values())
+    # Another table below is ended by a setting, and its rows are not handed out.
+    is_to_mend = [(frame["line_class"] == "rejected") & (frame["reason"] != "second_table") for frame in lines.values()]
+    n = sum(int(frame.loc[rows, "n_lines"].sum()) for frame, rows in zip(lines.values(), is_to_mend, strict=True))
     if not n or not workbook:
         return ""
     return labels.render("ui.check_rejected_all", lang, n=labels.format_value(n, "lines", lang), path=workbook)

@@ -1,6 +1,6 @@
 """What real files hold that reads well and means something else: totals, units, currencies, states, ways of writing."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -314,3 +314,36 @@ def test_lines_without_an_order_and_orders_without_a_line_are_told(tmp_path):
     dataset = checked(folder, "no,amount\n1,10\n1,5\n2,20\n9,7\n", said, name="lines.csv")
     assert amount_of(dataset) == 35
     assert failures_of(dataset) >= {("orders_without_lines", 1), ("missing", 1)}
+
+
+def test_workbook_of_a_newcomer_is_read_without_a_false_word(tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    with xlsxwriter.Workbook(folder / "门店会员消费.xlsx") as book:
+        day = book.add_format({"num_format": "yyyy/m/d"})
+        sheet = book.add_worksheet("2026消费明细")
+        sheet.merge_range("A1:F1", "星光便利店会员消费明细表")
+        sheet.write_row(2, 0, ["序号", "会员卡号", "会员姓名", "消费日期", "实收金额", "店员"])
+        for place, (customer, written, amount) in enumerate(ROWS, start=3):
+            paid = -amount if place == 7 else amount  # a refund
+            sheet.write_row(place, 0, [place - 2, f"88{customer}", f"会员{customer}"])
+            sheet.write_datetime(place, 3, datetime.fromisoformat(written), day)
+            sheet.write_row(place, 4, [paid, "王芳"])
+        end = len(ROWS) + 3
+        refunded = 2 * ROWS[4][2]
+        sheet.write_string(end, 0, "合计")
+        sheet.write_number(end, 4, TOTAL - refunded)
+        sheet.write_row(end + 1, 0, ["制表人：王芳", "", "", "审核："])
+    dataset = check_dataset(folder, cache=tmp_path / "cache")
+    assert amount_of(dataset) == TOTAL - refunded
+    assert not len(dataset.failures())
+    assert dataset.account["tables"]["transactions"]["totals"] == {"n": 1, "n_agree": 1}
+    assert dataset.customer_names()["88C0"] == "会员C0"
+
+
+def test_header_that_is_cut_off_is_refused_before_the_lines_are_read(tmp_path):
+    names = ",".join(f"column_{n}" for n in range(20_000))
+    line = ",".join(["1"] * 20_000)
+    with pytest.raises(DataError) as refused:
+        checked(tmp_path / "d", f"客户编号,日期,金额,{names}\nA,2026-01-05,1,{line}\n")
+    assert refused.value.code == "too_wide"

@@ -24,6 +24,7 @@ _OTHER_QUOTE = "'"
 #: Above its header a file may have a title and notes; so far down the header is looked for.
 HEADER_ROWS = 20
 _LONGEST_HEADER = 1 << 16
+_MOST_COLUMNS = 1000
 #: What unpacks to more than this, and to so many times its own size, is no log but a trap.
 _MUCH, _MOST_TIMES = 1 << 28, 200
 _GZIP = b"\x1f\x8b"
@@ -107,11 +108,16 @@ def read_header(
     Raises
     ------
     DataError
-        The first line is empty.
+        The first line is empty, or longer than the header of any table.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         start = file.read(_LONGEST_HEADER)
     lines = start.split("\n")
+    if len(start) == _LONGEST_HEADER and len(lines) == 1:
+        n_columns = len(_split_header(start)[0])
+        # Cut off, the header would fit no line, and each of them would be kept as broken.
+        if n_columns > _MOST_COLUMNS:
+            raise DataError("too_wide", path=shown, n_columns=n_columns)
     for n_above in range(min(HEADER_ROWS, len(lines))):
         headers, dialect = _split_header("\n".join(lines[n_above:]))
         if is_header(headers):

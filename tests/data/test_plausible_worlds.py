@@ -11,7 +11,7 @@ from kehu_analysis.data import check_dataset
 from kehu_analysis.errors import DataError
 from tests.scale import at_scale, scaled
 
-SEEDS = at_scale(20, 1000)
+SEEDS = at_scale(20, 240)
 HEADERS = (("客户编号", "日期", "金额"), ("会员卡号", "消费日期", "实收金额"), ("Customer", "Order Date", "Amount"))
 DATES = ("{y}-{m:02}-{d:02}", "{y}/{m}/{d}", "{y}年{m}月{d}日", "{y}-{m:02}-{d:02} 星期{w}", "{m}/{d}/{y} 9:05:00 AM")
 UNITS = {"": 1, "(万元)": 10_000, "（千元）": 1000, "(k)": 1000}

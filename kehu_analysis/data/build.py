@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,16 @@ from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
 from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
 from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
+from kehu_analysis.data.companies import count_by_company
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
 from kehu_analysis.data.reading.cross_tables import take_apart
 from kehu_analysis.data.reading.order_lines import with_orders
 from kehu_analysis.data.reading.sources import OpenedFile, line_files, open_file, shown_name
-from kehu_analysis.data.reading.text_files import FILE, ROW
-from kehu_analysis.data.schema import Column, Table, contract
+from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import DatasetSettings, TableSettings
+from kehu_analysis.data.storing import store, store_purchase_days
 from kehu_analysis.engine import DuckDBEngine
-from kehu_analysis.engine.duckdb import identifier, quoted
 from kehu_analysis.errors import DataError
 
 
@@ -70,7 +69,8 @@ def build_tables(
     dict
         ``tables``: files, columns and the four classes of lines of each table; ``failures``: one dict a row of
         :meth:`kehu_analysis.data.Dataset.failures`; ``log``: what the accepted transactions hold as a whole;
-        ``depends_on_today``: whether the same files may be judged otherwise on another day.
+        ``companies``: what became of codes, where customers are counted by company; ``depends_on_today``: whether the
+        same files may be judged otherwise on another day.
 
     Raises
     ------
@@ -89,6 +89,11 @@ def build_tables(
         account["log"], account["depends_on_today"], doubts = log_facts(connection, folder, settings, today)
         account["failures"] += cross_failures(connection, folder, list(account["tables"]), account["log"])
         account["failures"] += doubts
+        if settings.customers_by == "company":
+            # What does not fit was looked for among the codes, as the sources have them.
+            account["companies"], doubts = count_by_company(connection, folder, list(account["tables"]))
+            account["failures"] += doubts
+            account["log"], *_ = log_facts(connection, folder, settings, today)
     reasons = {line["reason"] for table in account["tables"].values() for line in table["lines"]}
     account["depends_on_today"] |= "in_the_future" in reasons
     account["failures"].sort(key=lambda found: (found["severity"], found["table"] != "transactions"))
@@ -129,10 +134,10 @@ def _build_table(
         # A blank template beside a filled one is no fault.
         return None, [failure(table.name, "empty_table", file=", ".join(shown))]
     with watch(connection, table.name, "store"):
-        _store(connection, table, columns, folder, len(parts))
+        store(connection, table, columns, folder, len(parts))
     if table.name == "transactions":
         with watch(connection, table.name, "days"):
-            _store_days(connection, folder)
+            store_purchase_days(connection, folder)
             write_log_days(connection, columns, folder)
     totals = _totals(connection, table, lines)
     n_rejected = sum(line["n_lines"] for line in lines if line["line_class"] == "rejected")
@@ -224,65 +229,3 @@ def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple
         for line_class, reason, n_lines, amount, _ in classes
     ]
     return lines, sum(n_doubts for *_, n_doubts in classes)
-
-
-def _store(
-    connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], folder: Path, n_files: int
-) -> None:
-    names = ", ".join(identifier(column.name) for column in columns)
-    rows = f"{table.name}_rows"
-    if table.name != "transactions":
-        order = ", ".join([*(identifier(name) for name in table.required_columns), FILE, ROW])
-        query = f"SELECT {names} FROM {rows} WHERE line_class = 'accepted' ORDER BY {order}"
-        write_parquet(connection, query, folder / f"{table.name}.parquet")
-        return
-    connection.execute(
-        "CREATE TEMP TABLE customer_keys AS "
-        "SELECT customer_id, CAST(row_number() OVER (ORDER BY customer_id) AS INTEGER) AS customer_key "
-        f"FROM (SELECT DISTINCT customer_id FROM {table.name}_census WHERE line_class = 'accepted')"
-    )
-    write_parquet(
-        connection,
-        "SELECT customer_key, customer_id FROM customer_keys ORDER BY customer_key",
-        folder / "customer_keys.parquet",
-    )
-    # Of one file the row alone tells the order; a text less to sort by, and to carry, is felt.
-    place = ROW if n_files == 1 else f"{FILE}, {ROW}"
-    write_parquet(
-        connection,
-        f"SELECT customer_key, {names} FROM {rows} JOIN customer_keys USING (customer_id) "
-        f"WHERE line_class = 'accepted' ORDER BY customer_key, date, {place}",
-        folder / "transactions.parquet",
-    )
-    if any(column.name == "customer_name" for column in columns):
-        write_parquet(
-            connection,
-            f"SELECT customer_id, arg_max(customer_name, (date, {ROW})) AS name FROM {rows} "
-            "WHERE line_class = 'accepted' AND customer_name IS NOT NULL GROUP BY customer_id ORDER BY customer_id",
-            folder / "names_in_log.parquet",
-        )
-    any_set_apart = connection.execute(
-        f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'set_apart'"
-    ).fetchone() != (0,)
-    write_parquet(
-        connection,
-        f"SELECT {names} FROM {rows} WHERE line_class = 'set_apart' ORDER BY date, {place}"
-        if any_set_apart
-        else f"SELECT {names} FROM {rows} LIMIT 0",
-        folder / "transactions_set_apart.parquet",
-    )
-
-
-def _store_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    connection.execute(f"CREATE TEMP VIEW transactions AS FROM read_parquet({quoted(folder / 'transactions.parquet')})")
-    write_parquet(connection, purchase_days_sql(), folder / "purchase_days.parquet")
-
-
-def purchase_days_sql() -> str:
-    """Return the text that sums the table ``transactions`` by customer and day, for any engine."""
-    return resources.files("kehu_analysis.data").joinpath("purchase_days.sql").read_text(encoding="utf-8")
-
-
-def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    """Write the rows of a query to a Parquet file; one that is there already is replaced."""
-    connection.execute(f"COPY ({query}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)")

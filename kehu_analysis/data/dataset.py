@@ -101,12 +101,20 @@ class Dataset:
 
     def customer_names(self) -> pd.Series:
         """Return the customers' names by customer_id: those of the customers table, else the last ones of the log."""
-        if self.has("customers") and "name" in (customers := self.table("customers")):
-            return customers.set_index("customer_id")["name"]
-        in_log = self.path("names_in_log")
-        if not in_log.is_file():
-            return pd.Series(dtype="str", name="name")
-        return pd.read_parquet(in_log).set_index("customer_id")["name"]
+        in_log = self._names_in_log("names_in_log", "customer_id")
+        if not (self.has("customers") and "name" in (customers := self.table("customers"))):
+            return in_log
+        return customers.set_index("customer_id")["name"].dropna().combine_first(in_log)
+
+    def salesperson_names(self) -> pd.Series:
+        """Return the names by salesperson_id that stand in the log, the last of each; none where there are none."""
+        return self._names_in_log("salespeople_in_log", "salesperson_id")
+
+    def _names_in_log(self, file: str, whose: str) -> pd.Series:
+        path = self.path(file)
+        if not path.is_file():
+            return pd.Series(dtype="str", name="name", index=pd.Index([], dtype="str", name=whose))
+        return pd.read_parquet(path).set_index(whose)["name"]
 
     def own_calendar(self) -> pd.DataFrame | None:
         """Return the company's own calendar: ``date``, ``is_workday``; None where the dataset has none."""

@@ -41,6 +41,8 @@ class Column:
     past: bool = False
     not_before: str | None = None
     within_log: bool = False
+    confidential: bool = False
+    of_company: str | None = None
 
     @property
     def sql_type(self) -> str:
@@ -150,6 +152,18 @@ def _tuples(rules: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def is_confidential(header: str) -> bool:
+    """Tell whether a header is that of a confidential column, in whichever table it stands.
+
+    Examples
+    --------
+    >>> is_confidential("银行账号"), is_confidential("Tax No"), is_confidential("phone")
+    (True, True, False)
+    """
+    columns = (column for table in contract().values() for column in table.columns if column.confidential)
+    return any(plain(header) in {plain(name) for name in (column.name, *column.headers)} for column in columns)
 
 
 def flag_words(value: bool) -> tuple[str, ...]:

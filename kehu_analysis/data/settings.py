@@ -223,6 +223,7 @@ class DatasetSettings(_Strict):
     amounts_include_tax: bool | None = None
     fiscal_year_start: int = Field(default=1, ge=1, le=12)
     complete_until: date | None = None
+    customers_by: Literal["code", "company"] = "code"
     customer_acquisition_cost: float | None = Field(default=None, ge=0)
     maximum_rejected: float = Field(default=0.05, ge=0, le=1)
     tables: dict[str, TableSettings] = {}

@@ -72,7 +72,12 @@ def _customers(dataset: Dataset, lang: str) -> str:
     log = dataset.account["log"]
     each = labels.format_value(log["n_lines"] / max(log["n_customers"], 1), "number", lang)
     n, n_lines = (labels.format_value(log[name], "count", lang) for name in ("n_customers", "n_lines"))
-    return labels.render("ui.understood_of_customers", lang, n=n, n_lines=n_lines, each=each)
+    customers = labels.render("ui.understood_of_customers", lang, n=n, n_lines=n_lines, each=each)
+    companies = dataset.account.get("companies", {})
+    if not companies.get("n_companies"):
+        return customers
+    n, n_codes = (labels.format_value(companies[name], "count", lang) for name in ("n_companies", "n_codes"))
+    return labels.render("ui.understood_of_companies", lang, customers=customers, n=n, n_codes=n_codes)
 
 
 def _largest(dataset: Dataset, lang: str) -> str:

@@ -44,6 +44,13 @@ def draw_parents(world: World, block: int, shops: Shops) -> IntArray:
     return parent
 
 
+def street_numbers(world: World, block: int, n: int) -> IntArray:
+    """Return which street of the catalogue each shop of a block is named after."""
+    streets = catalogue()["names"]["streets"]
+    drawn = world.rng(block, "names").random((n, 4))[:, 0]
+    return np.asarray((drawn * len(streets)).astype(np.int64))
+
+
 def draw_names(world: World, block: int, shops: Shops, parent: IntArray) -> list[str]:
     """Draw shops' names: town, street, nickname of the owner, and what they are."""
     rng = world.rng(block, "names")

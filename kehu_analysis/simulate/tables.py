@@ -16,6 +16,7 @@ from kehu_analysis.simulate.names import salesperson_ids
 from kehu_analysis.simulate.orders import Campaign
 from kehu_analysis.simulate.ragged import choose
 from kehu_analysis.simulate.receivables import terms_days
+from kehu_analysis.simulate.records import customer_file
 from kehu_analysis.simulate.satisfaction import asked
 from kehu_analysis.simulate.world import catalogue, parameters
 
@@ -137,6 +138,7 @@ def _customers(block: Block) -> pa.Table:
             "salesperson_id": salesperson_ids(block.world, shops.salesperson),
             "credit_limit": money(100 * limit),
             "terms_days": pa.array(terms_days(shops).astype(np.int32)),
+            **customer_file(block),
         }
     ).slice(0, n)
 

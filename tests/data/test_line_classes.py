@@ -217,3 +217,19 @@ def test_choices_may_be_called_in_chinese(check):
     )
     assert dataset.table("contacts")["kind"].tolist() == ["delivery", "visit", "visit"]
     assert dataset.failures()[["reason", "example"]].values.tolist() == [["not_a_choice", "跳舞"]]
+
+
+def test_names_that_stand_in_the_log_are_used(check):
+    dataset = check(
+        transactions="customer_id,date,amount,customer_name,业务员,业务员姓名\n"
+        "1,2026-01-05,1,old,S1,李四\n1,2026-01-06,1,new,S1,\n2,2026-01-06,1,log,S2,王五\n3,2026-01-06,1,,,\n",
+        customers="customer_id,name\n1,list\n2,\n",
+    )
+    assert dataset.customer_names().to_dict() == {"1": "list", "2": "log"}
+    assert dataset.salesperson_names().to_dict() == {"S1": "李四", "S2": "王五"}
+
+
+def test_a_name_alone_tells_salespeople_apart(check):
+    dataset = check(transactions="customer_id,date,amount,业务员姓名\n1,2026-01-05,1,李四\n1,2026-01-06,1,王五\n")
+    assert accepted(dataset)["salesperson_id"].tolist() == ["李四", "王五"]
+    assert dataset.salesperson_names().to_dict() == {"李四": "李四", "王五": "王五"}

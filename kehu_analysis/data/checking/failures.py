@@ -9,7 +9,9 @@ from typing import Any
 import duckdb
 
 from kehu_analysis.data.checking.page_lines import SECOND
-from kehu_analysis.data.checking.validate import Part, given_texts, has_warning, warning
+from kehu_analysis.data.checking.source_texts import given_texts, own_columns
+from kehu_analysis.data.checking.texts import hidden
+from kehu_analysis.data.checking.validate import Part, has_warning, warning
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
 from kehu_analysis.data.settings import TableSettings
@@ -61,7 +63,7 @@ def write_rejected(
         f"CREATE TEMP TABLE {name}_rejected AS SELECT {FILE}, {ROW}, fault_column, reason FROM {name}_rows "
         "WHERE line_class = 'rejected'"
     )
-    texts = given_texts(parts, f"{name}_rejected", table.key, settings)
+    texts = given_texts(table, parts, f"{name}_rejected", table.key, settings)
     listed = folder / f"rejected_{name}.parquet"
     connection.execute(
         f'COPY (SELECT {quoted(name)} AS "table", f.{FILE} AS file, f.{ROW} AS "row", coalesce(f.fault_column, \'\') '
@@ -70,7 +72,7 @@ def write_rejected(
     )
     # Another table is ended by a setting; its lines are not to be mended one by one.
     connection.execute(f"CREATE TEMP VIEW {name}_to_mend AS SELECT * FROM {name}_rejected WHERE reason <> '{SECOND}'")
-    in_own_columns = " UNION ALL BY NAME ".join(_own_columns(part, f"{name}_to_mend") for part in parts)
+    in_own_columns = " UNION ALL BY NAME ".join(own_columns(table, part, f"{name}_to_mend") for part in parts)
     connection.execute(
         f"COPY (SELECT * EXCLUDE ({FILE}, {ROW}, fault_column, reason), {FILE} AS _file, {ROW} AS _row, "
         f"coalesce(fault_column, '') AS _column, reason AS _reason FROM ({in_own_columns}) ORDER BY {FILE}, {ROW}) "
@@ -82,20 +84,6 @@ def write_rejected(
         'min("row") AS first_row, arg_min("value", "row") AS example '
         f'FROM read_parquet({path_literal(listed)}) GROUP BY ALL ORDER BY file, first_row, "column", reason',
     )
-
-
-def _own_columns(part: Part, rejected: str) -> str:
-    # A mended row that is still wrong keeps its place in this file, not the one that it was first read from.
-    file = part.file
-    own = [header for header in file.headers if not (part.mapping.mends and header.startswith("_"))]
-    columns = ", ".join(f"CAST(r.{identifier(header)} AS VARCHAR) AS {identifier(header)}" for header in own)
-    query = f"SELECT {columns}, w.* FROM {rejected} w JOIN {file.relation} r USING ({FILE}, {ROW})"
-    if file.broken is not None:
-        query += (
-            f" UNION ALL BY NAME SELECT b.line_text AS _line, w.* FROM {rejected} w "
-            f"JOIN {file.broken} b USING ({FILE}, {ROW})"
-        )
-    return query
 
 
 def doubts_of_values(
@@ -136,7 +124,7 @@ def doubts_of_values(
         f"FROM {table.name}_rows WHERE line_class IN ('accepted', 'set_apart') AND ({is_warned})) "
         "WHERE doubt.reason IS NOT NULL GROUP BY ALL"
     )
-    texts = given_texts(parts, f"(SELECT DISTINCT {FILE}, {ROW}, fault_column FROM {found})", (), settings)
+    texts = given_texts(table, parts, f"(SELECT DISTINCT {FILE}, {ROW}, fault_column FROM {found})", (), settings)
     failures = _rows(
         connection,
         f'SELECT \'warning\' AS severity, {quoted(table.name)} AS "table", {FILE} AS file, fault_column AS "column", '
@@ -158,6 +146,7 @@ def doubts_of_rounding(table: Table, parts: Sequence[Part]) -> list[dict[str, An
             column = table.column(name)
             if column is not None and column.kind == "id" and header in part.file.rounded:
                 n_lines, row, example = part.file.rounded[header]
+                example = hidden(example) if column.confidential else example
                 one = failure(table.name, "rounded_id", file=part.file.shown)
                 found.append(one | {"column": name, "n_lines": n_lines, "first_row": row, "example": example})
     return found

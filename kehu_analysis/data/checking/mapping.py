@@ -102,6 +102,9 @@ def _headers_of_columns(table: Table, opened: OpenedFile, settings: TableSetting
             )
         if free:
             headers[column] = free[0]
+    if "salesperson_name" in headers:
+        # Where nothing but the name tells salespeople apart, it does.
+        headers.setdefault("salesperson_id", headers["salesperson_name"])
     return headers
 
 

@@ -15,6 +15,7 @@ from kehu_analysis.data.checking.texts import (
     given_text,
     in_plain_characters,
     is_null_word,
+    masked,
     without_blanks,
 )
 from kehu_analysis.data.schema import Column, date_formats, flag_words
@@ -80,6 +81,8 @@ def column_value(column: Column, header: str, sql_type: str, timezone: str, styl
     ['1234.5000', '-3.0000', 'None']
     """
     name = identifier(header)
+    if column.confidential:
+        return masked(_value_of_text(column, header, timezone, style))
     if column.kind == "date" and sql_type in ("DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"):
         return f"CAST({name} AS DATE)"
     if column.kind == "date" and sql_type == "TIMESTAMP WITH TIME ZONE":

@@ -16,6 +16,9 @@ INVISIBLE = r"[\x{ad}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}
 #: What programs write where there is nothing.
 NULL_WORDS = ("null", "\\n", "nan", "none", "#n/a", "(null)", "<null>", "<na>", "nat")
 _LONGEST_NULL = max(map(len, NULL_WORDS))
+#: So many characters of a confidential value are kept, of one that has twice as many at least.
+_LEFT_OPEN = 4
+_MASK = "****"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,32 @@ def given_text(header: str) -> str:
     """
     text = clean_text(header)
     return f"CASE WHEN {is_null_word(text)} THEN NULL ELSE {text} END"
+
+
+def masked(text: str) -> str:
+    """Return an SQL text of which nothing but the end is kept; of a short one nothing.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> rows = "(VALUES ('6222 0202 0001 2345'), ('1234'), (NULL)) AS rows (account)"
+    >>> duckdb.sql(f"SELECT {masked('account')} FROM {rows}").fetchall()
+    [('****2345',), ('****',), (None,)]
+    """
+    is_long = f"length({text}) >= {2 * _LEFT_OPEN}"
+    end = f"CASE WHEN {is_long} THEN right({text}, {_LEFT_OPEN}) ELSE '' END"
+    return f"CASE WHEN {text} IS NOT NULL THEN {quoted(_MASK)} || {end} END"
+
+
+def hidden(text: str) -> str:
+    """Return a text as :func:`masked` shows it.
+
+    Examples
+    --------
+    >>> hidden("6222 0202 0001 2345"), hidden("1234")
+    ('****2345', '****')
+    """
+    return _MASK + (text[-_LEFT_OPEN:] if len(text) >= 2 * _LEFT_OPEN else "")
 
 
 def in_plain_characters(text: str) -> str:

@@ -24,7 +24,7 @@ from kehu_analysis.data.checking.parse import (
     oddity,
     within_calendar,
 )
-from kehu_analysis.data.checking.texts import Style, clean_text, given_text
+from kehu_analysis.data.checking.texts import Style, given_text
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table
@@ -143,7 +143,10 @@ def plain_ids(
     headers = [
         header
         for name, header in mapping.headers.items()
-        if (column := table.column(name)) is not None and column.kind == "id" and file.types[header] == "VARCHAR"
+        if (column := table.column(name)) is not None
+        and column.kind == "id"
+        and not column.confidential
+        and file.types[header] == "VARCHAR"
     ]
     if file.is_text or not headers:
         return frozenset()
@@ -278,50 +281,6 @@ def _classified(table: Table, judged: str) -> str:
         f"AS line_class, coalesce(filter_reason, broken, CASE WHEN {without_customer} THEN 'no_customer' END) "
         f"AS reason FROM ({judged})"
     )
-
-
-def given_texts(parts: Sequence[Part], wanted: str, key: Sequence[str], settings: TableSettings) -> str:
-    """Return the query for the texts that stood at some places: file, row, fault_column, fault_value.
-
-    Parameters
-    ----------
-    parts
-        The table's files.
-    wanted
-        A relation with file, row, fault_column.
-    key
-        The table's key: where it is repeated, all its columns are shown.
-    settings
-        What ``dataset.toml`` says of the table; a computed amount shows its two factors.
-
-    Returns
-    -------
-    str
-        A query; of a broken line it gives the line.
-    """
-    found = []
-    for part in parts:
-        cases = []
-        for name, header in part.mapping.headers.items():
-            cases.append(f"WHEN {quoted(name)} THEN {clean_text(header)}")
-        if settings.amount_from is not None:
-            factors = settings.amount_from.headers.values()
-            text = ", ".join(f"coalesce({clean_text(factor)}, '')" for factor in factors)
-            cases.append(f"WHEN 'amount' THEN concat_ws(' × ', {text})")
-        keys = [clean_text(part.mapping.headers[name]) for name in key if part.has(name)]
-        if keys:
-            cases.append(f"WHEN {quoted(', '.join(key))} THEN concat_ws(', ', {', '.join(keys)})")
-        if part.file.broken is not None:
-            found.append(
-                f"SELECT w.{FILE}, w.{ROW}, w.fault_column, b.line_text AS fault_value FROM {wanted} w "
-                f"JOIN {part.file.broken} b USING ({FILE}, {ROW})"
-            )
-        value = f"CASE w.fault_column {' '.join(cases)} END" if cases else "NULL"
-        found.append(
-            f"SELECT w.{FILE}, w.{ROW}, w.fault_column, {value} AS fault_value FROM {wanted} w "
-            f"JOIN {part.file.relation} r USING ({FILE}, {ROW})"
-        )
-    return " UNION ALL ".join(found)
 
 
 def has_warning(column: Column) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from kehu_analysis.data.checking.parse import column_value
-from kehu_analysis.data.checking.texts import Style, clean_text
+from kehu_analysis.data.checking.texts import Style, clean_text, hidden
 from kehu_analysis.data.proposing.likeness import LIKE, is_ruled_out, likeness
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import ROW
-from kehu_analysis.data.schema import Column
+from kehu_analysis.data.schema import Column, is_confidential
 from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: The column that stands in for an amount together with the quantity; the contract itself has none of that name.
@@ -213,7 +213,7 @@ def judged(header: str, column: Column, values: Values, n_readable: int, named: 
     asked = max(1.0, given, 0.9 * values.n_rows if column.required and column.kind != "id" else 0)
     return Candidate(
         header,
-        values.samples,
+        tuple(map(hidden, values.samples)) if is_confidential(header) else values.samples,
         readable=min(1.0, n_readable / asked),
         likeness=likeness(header, column, named),
         plausibility=_plausibility(column, values) if given else 0.0,

@@ -46,13 +46,15 @@ def _customer_history(days: pd.DataFrame) -> pd.DataFrame:
     purchases = days[days["is_purchase"]]
     intervals = purchases.groupby("customer_id")["date"].diff()
     logs = np.log(intervals / np.timedelta64(1, "D"))
-    purchases = purchases.assign(log_interval=logs, squared_log_interval=logs**2)
+    is_recent = purchases["date"] > days["date"].max() - np.timedelta64(91, "D")
+    gaps = (intervals / np.timedelta64(1, "D")).where(is_recent)
+    purchases = purchases.assign(log_interval=logs, recent_gap=gaps)
     found = purchases.groupby("customer_id").agg(
         n_purchases=("date", "size"),
         first_purchase=("date", "min"),
         last_purchase=("date", "max"),
         sum_log_interval_days=("log_interval", "sum"),
-        sum_squared_log_interval_days=("squared_log_interval", "sum"),
+        recent_gap_days=("recent_gap", "max"),
     )
     found = found.join(amounts)
     frequency = found["n_purchases"] - 1
@@ -65,6 +67,7 @@ def _customer_history(days: pd.DataFrame) -> pd.DataFrame:
         sum_log_interval=found["sum_log_interval_days"] - frequency * np.log(7),
         mean_amount=found["total_amount"] / found["n_purchases"],
         n_intervals=frequency,
+        recent_gap_days=found["recent_gap_days"].fillna(0).astype("int64"),
     )
     return summary.drop(columns=["n_purchases", "repeat_amount"]).reset_index()
 

@@ -63,7 +63,7 @@ CUSTOMER_HISTORY = """
 WITH numbered AS (
     SELECT *,
         count(*) FILTER (WHERE is_purchase) OVER by_date AS n_purchases,
-        ln(date - lag(CASE WHEN is_purchase THEN date END IGNORE NULLS) OVER by_date) AS log_interval
+        date - lag(CASE WHEN is_purchase THEN date END IGNORE NULLS) OVER by_date AS interval_days
     FROM days
     WINDOW by_date AS (PARTITION BY customer_id ORDER BY date)
 ),
@@ -74,8 +74,9 @@ customers AS (
         max(date) FILTER (WHERE is_purchase) AS last_purchase,
         CAST(sum(amount) AS DOUBLE) AS total_amount,
         CAST(coalesce(sum(amount) FILTER (WHERE n_purchases > 1), 0) AS DOUBLE) AS repeat_amount,
-        coalesce(sum(log_interval) FILTER (WHERE is_purchase), 0) AS sum_log_interval_days,
-        coalesce(sum(log_interval * log_interval) FILTER (WHERE is_purchase), 0) AS sum_squared_log_interval_days
+        coalesce(sum(ln(interval_days)) FILTER (WHERE is_purchase), 0) AS sum_log_interval_days,
+        coalesce(max(interval_days) FILTER (WHERE is_purchase AND date > (SELECT max(date) FROM days) - 91), 0)
+            AS recent_gap_days
     FROM numbered
     WHERE n_purchases > 0
     GROUP BY customer_id
@@ -85,7 +86,7 @@ SELECT {name} AS customer_id, frequency, (last_purchase - first_purchase) / 7 AS
     repeat_amount / greatest(frequency, 1) AS monetary_value,
     sum_log_interval_days - frequency * ln(7) AS sum_log_interval,
     first_purchase, last_purchase, total_amount, total_amount / (frequency + 1) AS mean_amount,
-    frequency AS n_intervals, sum_log_interval_days, sum_squared_log_interval_days
+    frequency AS n_intervals, sum_log_interval_days, recent_gap_days
 FROM customers {names}
 ORDER BY customers.customer_id
 """

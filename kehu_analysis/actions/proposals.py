@@ -45,6 +45,8 @@ def of_fallen(finding: Finding, as_of: date) -> pd.DataFrame:
 def of_overdue(finding: Finding, as_of: date) -> pd.DataFrame:
     """Call whoever has just been silent for too long; of those silent for longer ask whether they still exist.
 
+    Whoever has almost surely left is on no list.
+
     What hangs on a call is a year of orders in the customer's own rhythm; on who has been silent for long no more than
     the one order that is waited for: a list by what they once bought would begin with those long gone.
     """

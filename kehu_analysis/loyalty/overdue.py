@@ -1,184 +1,141 @@
-"""Who is overdue: the next expected order against the customer's own rhythm."""
+"""Who is overdue: the customers beyond their own limit, a view of their states for whoever calls."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from kehu_analysis.errors import InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
-from kehu_analysis.frames import check_columns, check_numbers, check_unique
-from kehu_analysis.loyalty.rhythm import Rhythms, fit_rhythms
+from kehu_analysis.frames import check_columns, check_numbers
+from kehu_analysis.loyalty.states import LONGEST_ON_LIST
 
 __all__ = ["STATUSES", "overdue_customers"]
 
 #: In the order of the list.
-STATUSES = ("newly_overdue", "long_overdue", "due", "on_time")
-#: Whoever passed the limit within a quarter is news; the others were on the list before, or should have been.
-RECENT_DAYS = 91
-#: No limit is told beyond a century; it also keeps the exponential of a wild limit finite.
-_LONGEST_LIMIT_DAYS = 36525.0
+STATUSES = ("newly_overdue", "long_overdue", "gone", "due", "on_time")
 
 
-def overdue_customers(
-    rhythm: pd.DataFrame, *, as_of: date, interval: float = 0.95, minimum_intervals: int = 3
-) -> Finding:
+def overdue_customers(history: pd.DataFrame, states: Finding, *, since: date, minimum_intervals: int = 3) -> Finding:
     """Answer: who has been silent for longer than its own rhythm leads us to expect, and is worth a call?
 
-    Waits between purchase days are taken as log-normal for each customer, the spread moderated by that of all
-    customers (:func:`~kehu_analysis.loyalty.rhythm.fit_rhythms`). With mean log interval ``m`` of ``n``
-    intervals, moderated deviation ``s`` and ``d`` degrees of freedom:
-
-    - usual interval ``exp(m)``, the median wait; the next order is *due* on last purchase + usual interval;
-    - limit ``exp(m + t(interval, d) · s · √(1 + 1/n))``, the upper prediction limit of the next wait; silence
-      beyond it is *overdue*: longer than ``interval`` of the waits that its own rhythm leads us to expect.
-
-    Whoever passed the limit in the last 91 days is *newly* overdue and heads the list. The others are *long*
-    overdue: their orders may be large, but most of those who have been silent for many times their usual
-    interval are gone, and a list by amount alone would begin with them.
-
-    Some customers who keep their rhythm are beyond the limit on any day. Of waits, 1 - ``interval`` pass it,
-    but long waits are met more often on a given day than short ones: the share of time spent beyond the limit
-    ``L`` is ``E[(W - L)⁺] / E[W]``. Its sum over the customers is told as ``expected_false_alarms``. It is a
-    lower bound where the log is not many times longer than the waits: it takes each rhythm as known, and a
-    rhythm is known from finished waits only, among which the long ones are missing.
+    Whoever is beyond the limit of :func:`~kehu_analysis.loyalty.states.customer_states`, has bought often enough to
+    show a rhythm and has not surely left is overdue: *newly* where the limit was passed on ``since`` or later and the
+    silence is shorter than a year, else *long*. How many of them are there after all is the sum of their probabilities
+    of it.
 
     Parameters
     ----------
-    rhythm
-        ``customer_id``, ``last_purchase`` (date), ``n_intervals``, ``sum_log_interval_days`` and
-        ``sum_squared_log_interval_days`` (sums over the intervals between purchase days, of the logs of days
-        and of their squares), ``mean_amount`` (currency per purchase day).
-    as_of
-        Last day of the observation.
-    interval
-        Level of the one-sided limit.
+    history
+        ``customer_id``, ``last_purchase`` (date), ``n_intervals``, ``mean_amount`` (currency per purchase day).
+    states
+        What :func:`~kehu_analysis.loyalty.states.customer_states` found of the same customers.
+    since
+        First day of the quarter.
     minimum_intervals
-        Customers with fewer have no rhythm to judge by; at least 2.
+        Customers with fewer have no rhythm of their own to judge by; at least 2.
 
     Returns
     -------
     Finding
-        ``overdue_customers``: one row per customer judged: ``customer_id``, ``status`` (one of
-        :data:`STATUSES`), ``last_purchase``, ``silence_days``, ``usual_interval_days``, ``limit_days``,
-        ``due_on``, ``days_overdue`` (beyond the limit), ``silence_ratio`` (silence over usual interval),
-        ``n_intervals``, ``amount_at_stake`` (currency: the one order waited for, at its mean size; 0 when on
-        time). By status, then amount at stake, then customer. Facts: ``n_customers``, ``n_judged``,
-        ``n_overdue`` (newly and long), ``n_newly_overdue``, ``n_long_overdue``, ``n_due``, ``n_on_time``,
-        ``n_too_few``, ``share_overdue`` (of those judged), ``expected_false_alarms``, ``amount_overdue``,
-        ``amount_newly_overdue``, ``median_usual_interval_days``, ``interval``,
-        ``minimum_intervals``, ``prior_deviation`` and ``prior_degrees_of_freedom`` of the log intervals.
+        ``overdue_customers``: one row a customer judged: ``customer_id``, ``status`` (one of :data:`STATUSES`),
+        ``state``, ``last_purchase``, ``silence_days``, ``usual_interval_days``, ``limit_days``, ``due_on``,
+        ``days_overdue`` (beyond the limit), ``probability_gone``, ``n_intervals``, ``amount_at_stake`` (currency: the
+        one order waited for, at its mean size; 0 when on time). By status, then amount at stake, then customer. Facts:
+        ``n_customers``, ``n_judged``, ``n_too_few``, ``n_overdue`` (newly and long), one ``n_<status>`` each,
+        ``share_overdue`` (of those judged), ``expected_false_alarms``, ``amount_overdue``, ``amount_newly_overdue``,
+        ``median_usual_interval_days``, ``interval``, ``minimum_intervals``, ``since``.
 
     Raises
     ------
     DataError
-        Columns are missing, hold no sound numbers, a customer stands twice or bought after ``as_of``.
+        Columns are missing or hold no sound numbers.
     InsufficientDataError
         Nobody has enough intervals.
     UsageError
-        ``interval`` or ``minimum_intervals`` is out of range.
+        ``minimum_intervals`` is out of range.
 
     Examples
     --------
-    >>> logs = np.log([[6, 7, 8], [6, 7, 8]])
-    >>> rhythm = pd.DataFrame({"customer_id": ["a", "b"], "n_intervals": 3, "mean_amount": 50.0,
-    ...     "last_purchase": [date(2026, 6, 28), date(2026, 3, 1)],
-    ...     "sum_log_interval_days": logs.sum(axis=1),
-    ...     "sum_squared_log_interval_days": (logs**2).sum(axis=1)})
-    >>> finding = overdue_customers(rhythm, as_of=date(2026, 6, 30))
-    >>> finding.table.set_index("customer_id")["status"].to_dict()
-    {'b': 'long_overdue', 'a': 'on_time'}
+    >>> from kehu_analysis.loyalty.states import customer_states
+    >>> from kehu_analysis.summaries import customer_history
+    >>> days = {"a": ["01-05", "02-04", "03-06", "04-05"], "b": ["01-05", "01-12", "01-19", "01-26"]}
+    >>> log = pd.DataFrame([(name, f"2026-{day}", 1.0) for name, of in days.items() for day in of],
+    ...                    columns=["customer_id", "date", "amount"])
+    >>> history = customer_history(log, date(2026, 4, 30))
+    >>> states = customer_states(history, as_of=date(2026, 4, 30))
+    >>> overdue_customers(history, states, since=date(2026, 2, 1)).table.set_index("customer_id")["status"].to_dict()
+    {'b': 'gone', 'a': 'on_time'}
     """
-    if not 0.5 < interval < 1 or minimum_intervals < 2:
-        raise UsageError("overdue_parameters", interval=interval, minimum_intervals=minimum_intervals)
-    silence_days = _check(rhythm, as_of)
-    judged = (rhythm["n_intervals"] >= minimum_intervals).to_numpy()
-    if not judged.any():
-        raise InsufficientDataError("no_rhythm", n_customers=len(rhythm), minimum_intervals=minimum_intervals)
-    customers, silence = rhythm[judged], silence_days[judged]
-    n = customers["n_intervals"].to_numpy(dtype=float)
-    fit = fit_rhythms(
-        n,
-        customers["sum_log_interval_days"].to_numpy(dtype=float),
-        customers["sum_squared_log_interval_days"].to_numpy(dtype=float),
+    if minimum_intervals < 2:
+        raise UsageError("minimum_intervals", minimum_intervals=minimum_intervals)
+    check_columns(history, ("customer_id", "last_purchase", "n_intervals", "mean_amount"), analysis="overdue_customers")
+    check_numbers(history, ("mean_amount",), analysis="overdue_customers")
+    if not (history["n_intervals"] >= minimum_intervals).any():
+        raise InsufficientDataError("no_rhythm", n_customers=len(history), minimum_intervals=minimum_intervals)
+    kept = history[["customer_id", "last_purchase", "n_intervals", "mean_amount"]]
+    table = states.table.merge(kept, on="customer_id", validate="one_to_one")
+    table = table[table["n_intervals"] >= minimum_intervals]
+    as_of = date.fromisoformat(str(states.parameters["as_of"]))
+    days_overdue = table["days_beyond_limit"].to_numpy()
+    is_beyond = days_overdue > 0
+    is_gone = (table["state"] == "gone").to_numpy()
+    is_recent = (days_overdue <= (as_of - since).days + 1) & (table["silence_days"] < LONGEST_ON_LIST).to_numpy()
+    is_due = (table["open_silence_days"] >= table["usual_interval_days"]).to_numpy()
+    place = np.select(
+        [is_beyond & is_recent & ~is_gone, is_beyond & ~is_gone, is_gone, is_due], [0, 1, 2, 3], default=4
     )
-    width = stats.t.ppf(interval, fit.degrees_of_freedom) * fit.deviation * np.sqrt(1 + 1 / n)
-    limit = np.exp(np.minimum(fit.mean_log + width, np.log(_LONGEST_LIMIT_DAYS)))
-    # Rounded, so that whoever came every 7 days is due on the 7th whatever the last bit of a logarithm.
-    usual = np.exp(fit.mean_log).round(6)
-    days_overdue = np.where(silence > limit, np.ceil(silence - limit), 0).astype("int64")
-    status = np.select([days_overdue > RECENT_DAYS, days_overdue > 0, silence >= usual], [1, 0, 2], default=3)
     # Whose returns outweigh its purchases has no order of a size to wait for.
-    mean_amount = np.maximum(customers["mean_amount"].to_numpy(dtype=float), 0.0)
-    last = pd.to_datetime(customers["last_purchase"])
-    table = pd.DataFrame(
+    amount = np.where(place < 4, np.maximum(table["mean_amount"].to_numpy(dtype=float), 0.0), 0.0)
+    usual = table["usual_interval_days"].to_numpy()
+    closed_so_far = (table["silence_days"] - table["open_silence_days"]).to_numpy()
+    last = pd.to_datetime(table["last_purchase"])
+    found = pd.DataFrame(
         {
-            "customer_id": customers["customer_id"].to_numpy(),
-            "status": np.array(STATUSES, dtype=object)[status],
+            "customer_id": table["customer_id"].to_numpy(),
+            "status": np.array(STATUSES, dtype=object)[place],
+            "state": table["state"].to_numpy(),
             "last_purchase": last.dt.date.to_numpy(),
-            "silence_days": silence,
+            "silence_days": table["silence_days"].to_numpy(),
             "usual_interval_days": usual,
-            "limit_days": limit,
-            "due_on": (last + pd.to_timedelta(np.rint(usual), unit="D")).dt.date.to_numpy(),
+            "limit_days": table["limit_days"].to_numpy(),
+            # Closed days that have passed since put the day off.
+            "due_on": [
+                day + timedelta(days=int(days))
+                for day, days in zip(last.dt.date, np.rint(usual) + closed_so_far, strict=True)
+            ],
             "days_overdue": days_overdue,
-            "silence_ratio": silence / usual,
-            "n_intervals": n.astype("int64"),
-            "amount_at_stake": np.where(status < 3, mean_amount, 0.0),
+            "probability_gone": table["probability_gone"].to_numpy(),
+            "n_intervals": table["n_intervals"].to_numpy(dtype="int64"),
+            "amount_at_stake": amount,
         }
     )
-    order = pd.DataFrame({"status": status, "amount": -table["amount_at_stake"], "id": table["customer_id"]})
-    table = table.loc[order.sort_values(["status", "amount", "id"]).index].reset_index(drop=True)
-    facts = _facts(table, fit, _share_of_time_beyond(limit, fit), len(rhythm))
-    facts |= {"interval": Fact(interval, "share"), "minimum_intervals": Fact(minimum_intervals, "count")}
-    parameters = {"as_of": str(as_of), "interval": interval, "minimum_intervals": minimum_intervals}
-    notes = ("overdue_many_tests", "overdue_stake", "rhythm_steady", "sales_not_margin")
-    return Finding("overdue_customers", table, facts, parameters, notes)
+    order = pd.DataFrame({"status": place, "amount": -amount, "id": found["customer_id"]})
+    found = found.loc[order.sort_values(["status", "amount", "id"]).index].reset_index(drop=True)
+    facts = _facts(found, len(history))
+    facts |= {"interval": states.facts["interval"], "minimum_intervals": Fact(minimum_intervals, "count")}
+    facts["since"] = Fact(since, "date")
+    parameters = {**states.parameters, "since": str(since), "minimum_intervals": minimum_intervals}
+    notes = ("overdue_many_tests", "overdue_stake", "states_steady", "sales_not_margin")
+    return Finding("overdue_customers", found, facts, parameters, notes)
 
 
-def _check(rhythm: pd.DataFrame, as_of: date) -> np.ndarray:
-    sums = ("sum_log_interval_days", "sum_squared_log_interval_days")
-    columns = ("customer_id", "last_purchase", "n_intervals", *sums, "mean_amount")
-    check_columns(rhythm, columns, analysis="overdue_customers")
-    check_unique(rhythm, "customer_id", analysis="overdue_customers")
-    check_numbers(rhythm, ("n_intervals", *sums), analysis="overdue_customers", at_least=0)
-    check_numbers(rhythm, ("mean_amount",), analysis="overdue_customers")
-    silence = (pd.Timestamp(as_of) - pd.to_datetime(rhythm["last_purchase"])).dt.days
-    check_numbers(rhythm.assign(silence_days=silence), ("silence_days",), analysis="overdue_customers", at_least=0)
-    return silence.to_numpy(dtype="int64")
-
-
-def _share_of_time_beyond(limit: np.ndarray, fit: Rhythms) -> np.ndarray:
-    """Return E[(W - L)+] / E[W] of log-normal waits W with the fitted mean and spread."""
-    sigma = fit.deviation
-    distance = (np.log(limit) - fit.mean_log) / sigma
-    beyond = stats.norm.sf(distance - sigma)
-    # The second term in logs: the growing exponential and the vanishing tail go together.
-    cut = np.exp(distance * sigma - sigma**2 / 2 + stats.norm.logsf(distance))
-    return np.asarray(np.clip(beyond - cut, 0.0, 1.0))
-
-
-def _facts(table: pd.DataFrame, fit: Rhythms, share_beyond: np.ndarray, n_customers: int) -> dict[str, Fact]:
+def _facts(table: pd.DataFrame, n_customers: int) -> dict[str, Fact]:
     counts = table["status"].value_counts()
     n_judged = len(table)
     amount = table.groupby("status")["amount_at_stake"].sum().reindex(STATUSES, fill_value=0.0)
-    n_overdue = int((table["days_overdue"] > 0).sum())
+    is_overdue = table["status"].isin(("newly_overdue", "long_overdue"))
     facts = {
         "n_customers": Fact(n_customers, "customers"),
         "n_judged": Fact(n_judged, "customers"),
         "n_too_few": Fact(n_customers - n_judged, "customers"),
-        "n_overdue": Fact(n_overdue, "customers"),
-        "share_overdue": Fact(n_overdue / n_judged, "share"),
-        "expected_false_alarms": Fact(float(share_beyond.sum()), "customers"),
+        "n_overdue": Fact(int(is_overdue.sum()), "customers"),
+        "share_overdue": Fact(float(is_overdue.mean()), "share"),
+        "expected_false_alarms": Fact(float((1 - table["probability_gone"])[is_overdue].sum()), "customers"),
         "amount_overdue": Fact(float(amount["newly_overdue"] + amount["long_overdue"]), "currency"),
         "amount_newly_overdue": Fact(float(amount["newly_overdue"]), "currency"),
-        "recent_days": Fact(RECENT_DAYS, "days"),
         "median_usual_interval_days": Fact(float(table["usual_interval_days"].median()), "days"),
-        "prior_deviation": Fact(fit.prior_deviation, "parameter"),
     }
-    finite = np.isfinite(fit.prior_degrees_of_freedom)
-    prior = float(fit.prior_degrees_of_freedom) if finite else None
-    facts["prior_degrees_of_freedom"] = Fact(prior, "parameter")
     return facts | {f"n_{status}": Fact(int(counts.get(status, 0)), "customers") for status in STATUSES}

@@ -15,15 +15,18 @@ from kehu_analysis.plots.data_quality import data_quality, log_doubts
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
 from kehu_analysis.plots.sales import quarter_sales
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
+from kehu_analysis.plots.states import call_list_levels, customer_states
 from kehu_analysis.plots.theme import apply_theme
 
 __all__ = [
     "alive_history",
     "alive_map",
     "apply_theme",
+    "call_list_levels",
     "cohort_retention",
     "cumulative_tracking",
     "customer_lifetime_value",
+    "customer_states",
     "data_quality",
     "equity_by_segment",
     "expected_purchases_map",

@@ -8,10 +8,12 @@ from kehu_analysis.summaries.by_customer import (
     product_margins,
 )
 from kehu_analysis.summaries.by_period import cohorts, monthly_sales, set_apart_sales, weekly_purchases
+from kehu_analysis.summaries.closed_days import closed_days
 
 __all__ = [
     "btyd_summaries",
     "btyd_summary",
+    "closed_days",
     "cohorts",
     "customer_days",
     "customer_history",

@@ -16,6 +16,9 @@ from kehu_analysis.summaries.in_memory import history_of_frame
 from kehu_analysis.summaries.results import columns_of, dates_of, day_number
 from kehu_analysis.summaries.run import customer_ids, rows_of, sql
 
+#: A wait that ended within a quarter is news.
+_RECENT_DAYS = 91
+
 
 def btyd_summary(
     transactions: pd.DataFrame | Dataset,
@@ -66,7 +69,7 @@ def btyd_summary(
     0           a          1      2.0  3.0            30.0
     1           b          0      0.0  2.0             0.0
     """
-    return _btyd(*_by_customer(transactions, as_of, engine, squared=False), days_per_unit(time_unit))
+    return _btyd(*_by_customer(transactions, as_of, engine, gaps=False), days_per_unit(time_unit))
 
 
 def btyd_summaries(
@@ -116,8 +119,8 @@ def customer_history(
     -------
     DataFrame
         Also first_purchase and last_purchase (dates), total_amount (net), mean_amount (net, per purchase day),
-        n_intervals, sum_log_interval_days and sum_squared_log_interval_days (of the logs of the intervals between
-        purchase days, in days).
+        n_intervals, sum_log_interval_days (of the logs of the intervals between purchase days, in days) and
+        recent_gap_days (the longest interval that ended in the last 91 days, 0 without one).
 
     Examples
     --------
@@ -126,7 +129,7 @@ def customer_history(
       customer_id last_purchase  total_amount  n_intervals
     0           a    2026-01-15          40.0            1
     """
-    found, ids, end = _by_customer(transactions, as_of, engine, squared=True)
+    found, ids, end = _by_customer(transactions, as_of, engine, gaps=True)
     frequency, total = found["frequency"], found["total_amount"]
     return _btyd(found, ids, end, days_per_unit(time_unit)).assign(
         first_purchase=dates_of(found["first_day"]),
@@ -135,19 +138,22 @@ def customer_history(
         mean_amount=total / (frequency + 1),
         n_intervals=frequency,
         sum_log_interval_days=found["sum_log_interval"],
-        sum_squared_log_interval_days=found["sum_squared_log_interval"],
+        recent_gap_days=found["recent_gap"],
     )
 
 
 def _by_customer(
-    transactions: pd.DataFrame | Dataset, as_of: date | None, engine: Engine | None, *, squared: bool
+    transactions: pd.DataFrame | Dataset, as_of: date | None, engine: Engine | None, *, gaps: bool
 ) -> tuple[dict[str, np.ndarray], pd.Series, int]:
     """Return the columns of ``btyd.sql``, the ids by ``customer_key``, and the last day counted."""
     if not isinstance(transactions, Dataset):
-        return history_of_frame(transactions, None if as_of is None else day_number(as_of), squared=squared)
+        return history_of_frame(
+            transactions, None if as_of is None else day_number(as_of), gaps_after=_RECENT_DAYS if gaps else None
+        )
     end = day_number(as_of or transactions.last_date)
     days = transactions.path("purchase_days")
-    rows = (engine or DuckDBEngine()).query(sql("btyd"), tables={"purchase_days": days}, parameters={"as_of": end})
+    parameters = {"as_of": end, "recent_from": end - _RECENT_DAYS}
+    rows = (engine or DuckDBEngine()).query(sql("btyd"), tables={"purchase_days": days}, parameters=parameters)
     return columns_of(rows), customer_ids(transactions), end
 
 

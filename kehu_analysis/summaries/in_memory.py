@@ -22,7 +22,7 @@ _BITS = 63
 
 
 def history_of_frame(
-    frame: pd.DataFrame, as_of: int | None, *, squared: bool = True
+    frame: pd.DataFrame, as_of: int | None, *, gaps_after: int | None = None
 ) -> tuple[dict[str, NDArray[Any]], pd.Series, int]:
     """Return the columns of ``btyd.sql`` for a frame, the customers' ids by ``customer_key``, and the last day counted.
 
@@ -32,8 +32,8 @@ def history_of_frame(
         customer_id, date, amount; one row a line.
     as_of
         Last day counted (days since 1970-01-01); by default the last of the frame.
-    squared
-        Whether the sums of squared logs are wanted too.
+    gaps_after
+        Where the longest recent wait is wanted too, how many days before the end it may have ended.
 
     Returns
     -------
@@ -64,7 +64,8 @@ def history_of_frame(
     if last > end:
         counted = days <= end
         keys, days, money = keys[counted], days[counted], money[counted]
-    return _history(*_purchase_days(keys, days, money), squared=squared), ids, end
+    recent_from = None if gaps_after is None else end - gaps_after
+    return _history(*_purchase_days(keys, days, money), recent_from), ids, end
 
 
 def _days_and_money(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
@@ -154,8 +155,7 @@ def _history(
     days: NDArray[np.int64],
     money: NDArray[np.int64],
     is_purchase: NDArray[np.bool_],
-    *,
-    squared: bool,
+    recent_from: int | None,
 ) -> dict[str, NDArray[Any]]:
     begins = _begins(keys)
     totals = _sums(money, begins)
@@ -187,8 +187,11 @@ def _history(
         "repeat_amount": (totals - first_spend) / _MONEY,
         "sum_log_interval": _sums(_whole(logs)[intervals], starts) / _LOG,
     }
-    if squared:
-        found["sum_squared_log_interval"] = _sums(_whole(logs * logs)[intervals], starts) / _LOG
+    if recent_from is not None:
+        intervals += 1
+        intervals[starts] = 0
+        intervals[days <= recent_from] = 0
+        found["recent_gap"] = np.maximum.reduceat(intervals, starts) if len(starts) else starts
     return found
 
 

@@ -51,7 +51,7 @@ class SegmentationParameters(Parameters):
 class LoyaltyParameters(Parameters):
     """When a silence counts as too long."""
 
-    overdue_interval: float = Field(default=0.95, ge=0.5, le=0.999)
+    overdue_interval: float = Field(default=0.90, gt=0.5, le=0.999)
     minimum_intervals: int = Field(default=3, ge=2, le=50)
 
 

@@ -56,6 +56,11 @@ def segments():
     return Finding("rfm_segments", table, {}, currency="CNY", chapter="segmentation")
 
 
+def states(**by_customer):
+    table = pd.DataFrame({"customer_id": list(by_customer), "state": list(by_customer.values())})
+    return Finding("customer_states", table, {}, chapter="loyalty")
+
+
 def counted(name, chapter, **numbers):
     return Finding(name, pd.DataFrame(), {k: Fact(v, "count") for k, v in numbers.items()}, chapter=chapter)
 
@@ -165,3 +170,15 @@ def test_every_kind_owner_and_reason_has_its_words():
 def test_a_chapter_of_ones_own_goes_by_its_name():
     own = Finding(**{**vars(fallen()), "chapter": "my_own"})
     assert readable(listed(own), "en")["chapter"].unique().tolist() == ["my_own"]
+
+
+def test_nobody_is_sent_back_to_who_has_almost_surely_left():
+    actions = listed(fallen(), overdue(), segments(), states(gone="gone", small="late", big="on_time"))
+    kinds = actions.table.groupby("customer_id")["kind"].agg(set)
+    assert kinds["gone"] == {"check_if_closed"}
+    without = listed(fallen(), overdue(), segments()).table
+    assert kinds.drop("gone").equals(without.groupby("customer_id")["kind"].agg(set).drop("gone"))
+    n_spared = actions.facts["n_spared"].value
+    assert n_spared == 1
+    assert "1 proposal concerned a customer" in " ".join(actions.note_texts("en"))
+    assert listed(fallen()).facts["n_spared"].value == 0

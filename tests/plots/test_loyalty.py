@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from kehu_analysis import plots
-from kehu_analysis.loyalty import cohort_retention, overdue_customers
+from kehu_analysis.loyalty import call_list_levels, cohort_retention, customer_states, overdue_customers
+from tests.loyalty.relations import AS_OF as LAST_DAY
+from tests.loyalty.relations import crowd, history
 
 AS_OF = date(2026, 6, 30)
 
@@ -53,23 +55,19 @@ def test_curve_is_the_pooled_retention():
     assert ax.get_ylim()[0] == 0
 
 
+def overdue(amounts, silence):
+    """Return the finding of customers who come about every eight days, by their id."""
+    frame = history([[7.0, 8.0, 9.0, 5.0, 12.0]] * len(amounts), silence, list(amounts.values()))
+    frame["customer_id"] = list(amounts)
+    states = customer_states(frame, as_of=LAST_DAY)
+    return overdue_customers(frame, states, since=LAST_DAY - timedelta(days=91))
+
+
 def test_overdue_customers_show_silence_against_rhythm():
-    silence = [100, 90, 80, 1]  # the limit is 12 days
-    logs = np.log([[7.0, 8.0, 9.0]] * 4)
-    frame = pd.DataFrame(
-        {
-            "customer_id": ["a", "b", "c", "fine"],
-            "last_purchase": [AS_OF - timedelta(days=days) for days in silence],
-            "n_intervals": 3,
-            "sum_log_interval_days": logs.sum(axis=1),
-            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
-            "mean_amount": [10.0, 30.0, 20.0, 99.0],
-        }
-    )
-    finding = overdue_customers(frame, as_of=AS_OF)
+    finding = overdue({"a": 10.0, "b": 30.0, "c": 20.0, "fine": 99.0}, [22, 21, 20, 1])
     ax = plots.overdue_customers(finding, lang="en", top=2)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["b", "c"]
-    assert [bar.get_width() for bar in ax.patches] == [90, 80]
+    assert [bar.get_width() for bar in ax.patches] == [21, 20]
     usual, limit = (points.get_offsets()[:, 0] for points in ax.collections)
     shown = finding.table.head(2)
     assert np.allclose(usual, shown["usual_interval_days"])
@@ -77,52 +75,38 @@ def test_overdue_customers_show_silence_against_rhythm():
 
 
 def test_customers_are_called_by_their_names_where_these_are_known():
-    logs = np.log([[7.0, 8.0, 9.0]] * 2)
-    frame = pd.DataFrame(
-        {
-            "customer_id": ["a", "b"],
-            "last_purchase": AS_OF - timedelta(days=50),
-            "n_intervals": 3,
-            "sum_log_interval_days": logs.sum(axis=1),
-            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
-            "mean_amount": [30.0, 20.0],
-        }
-    )
-    finding = overdue_customers(frame, as_of=AS_OF)
+    finding = overdue({"a": 30.0, "b": 20.0}, [20, 20])
     named = replace(finding, table=finding.table.assign(name=["荻桥商行", None]))
     assert [text.get_text() for text in plots.overdue_customers(named).get_yticklabels()] == ["荻桥商行", "b"]
 
 
 def test_any_name_of_a_customer_can_be_drawn():
     names = ["x" * 5000, "$$\\frac{1}{2}$$", "two\nlines"]
-    logs = np.log([[7.0, 8.0, 9.0]] * 3)
-    frame = pd.DataFrame(
-        {
-            "customer_id": names,
-            "last_purchase": AS_OF - timedelta(days=50),
-            "n_intervals": 3,
-            "sum_log_interval_days": logs.sum(axis=1),
-            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
-            "mean_amount": [30.0, 20.0, 10.0],
-        }
-    )
-    ax = plots.overdue_customers(overdue_customers(frame, as_of=AS_OF))
+    ax = plots.overdue_customers(overdue(dict(zip(names, [30.0, 20.0, 10.0], strict=True)), [20] * 3))
     shown = [text.get_text() for text in ax.get_yticklabels()]
     assert shown == ["x" * 24 + "…", names[1], "two lines"]
     ax.figure.savefig(BytesIO())  # what reads as mathematics would fail only here
 
 
 def test_nobody_overdue_is_an_empty_chart_not_an_error():
-    logs = np.log([[7.0, 8.0, 9.0]])
-    frame = pd.DataFrame(
-        {
-            "customer_id": ["a"],
-            "last_purchase": [AS_OF],
-            "n_intervals": 3,
-            "sum_log_interval_days": logs.sum(axis=1),
-            "sum_squared_log_interval_days": (logs**2).sum(axis=1),
-            "mean_amount": 10.0,
-        }
-    )
-    ax = plots.overdue_customers(overdue_customers(frame, as_of=AS_OF))
-    assert not ax.patches
+    assert not plots.overdue_customers(overdue({"a": 10.0}, [0])).patches
+
+
+def test_states_are_counted_by_bars():
+    frame, _ = crowd(n=60)
+    finding = customer_states(frame, as_of=LAST_DAY)
+    ax = plots.customer_states(finding, lang="en")
+    told = {text.get_text(): bar.get_width() for text, bar in zip(ax.get_yticklabels(), ax.patches, strict=True)}
+    assert list(told) == ["New", "On time", "Due", "Late", "Probably gone", "Gone", "Back"]
+    assert sum(told.values()) == 60
+    assert told["Gone"] == (finding.table["state"] == "gone").sum()
+
+
+def test_levels_show_both_errors():
+    finding = call_list_levels(customer_states(crowd(n=60)[0], as_of=LAST_DAY))
+    ax = plots.call_list_levels(finding, lang="en")
+    left, still = (np.array([bar.get_width() for bar in part]) for part in ax.containers)
+    assert np.allclose(left + still, finding.table["n_listed"])
+    assert np.allclose(still, finding.table["expected_false_alarms"])
+    found = [text.get_text() for text in ax.texts]
+    assert found[0] == f"finds {finding.table['share_of_leavers_found'].iloc[0]:.1%}"

@@ -294,14 +294,14 @@ def report_before(folder: Path, dataset="data", quarter="2025Q3"):
 ASKING = """import numpy as np
 import pandas as pd
 from datetime import date
-from kehu_analysis.loyalty import overdue_customers
+from kehu_analysis.loyalty import customer_states, overdue_customers
 from kehu_analysis.workbook import open_workbook
 book = open_workbook("loyalty", data, quarter, lang)
-logs = np.log([[6, 7, 8], [6, 7, 8]])
-rhythm = pd.DataFrame({"customer_id": ["a", "b"], "n_intervals": 3, "mean_amount": 50.0})
-rhythm = rhythm.assign(last_purchase=date(2025, 12, 11), sum_log_interval_days=logs.sum(axis=1))
-rhythm["sum_squared_log_interval_days"] = (logs**2).sum(axis=1)
-book.run(overdue_customers, rhythm, as_of=book.as_of)
+history = pd.DataFrame({"customer_id": ["a", "b"], "n_intervals": 3, "mean_amount": 50.0, "recent_gap_days": 8})
+history = history.assign(first_purchase=date(2025, 11, 20), last_purchase=date(2025, 12, 11))
+history["sum_log_interval_days"] = np.log([6, 7, 8]).sum()
+states = customer_states(history, as_of=book.as_of)
+book.run(overdue_customers, history, states, since=book.quarter.start)
 before = book.previous()
 print("before:", before and before.quarter)"""
 

@@ -170,7 +170,10 @@ def test_customer_history_by_hand():
     assert found.loc["b", "last_purchase"] == date(2026, 3, 1)
     assert found.loc["b", "total_amount"] == -10.0 - 4.0 + 7.5
     assert found.loc["b", "mean_amount"] == pytest.approx((-10.0 - 4.0 + 7.5) / 3)
-    assert found.loc["b", "sum_squared_log_interval_days"] == pytest.approx(2 * np.log(14) ** 2, abs=1e-11)
+    assert found["recent_gap_days"].to_dict() == {"a": 0, "b": 14, "z": 0}
+    later = customer_history(LOG, date(2026, 5, 20)).set_index("customer_id")  # 91 days after the second of three
+    assert later["recent_gap_days"].to_dict() == {"a": 0, "b": 14, "z": 0}
+    assert customer_history(LOG, date(2026, 6, 1)).set_index("customer_id").loc["b", "recent_gap_days"] == 0
     assert found.loc["a", ["n_intervals", "total_amount", "mean_amount"]].tolist() == [0, 12.5, 12.5]
 
 

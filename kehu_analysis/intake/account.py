@@ -120,7 +120,7 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     if tables := tables_to_mend(dataset):
         names = between.join(mended_name(dataset, table) for table in tables)
         steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
-    steps += _steps_of_states(dataset, lang)
+    steps += _steps_of_states(dataset, lang) + _steps_of_merged(dataset, lang)
     for one in dataset.account["failures"]:
         if one["reason"] != "second_table":
             continue
@@ -149,6 +149,21 @@ def _steps_of_states(dataset: Dataset, lang: str) -> list[str]:
                 listed = ", ".join(toml_value(value) for value in values)
                 steps.append(labels.render(code, lang, column=toml_value(column), values=f"[{listed}]"))
     return steps
+
+
+def _steps_of_merged(dataset: Dataset, lang: str) -> list[str]:
+    """Say how rows are left out that stand beside a number of several rows, where that is needed of each."""
+    steps = {}
+    for one in dataset.account["failures"]:
+        if one["reason"] == "merged_sum":
+            table, name = one["table"], one["column"]
+            header = dataset.account["tables"][table]["columns"].get(name) or name
+            column = contract()[table].column(name)
+            if column is None or column.required:
+                steps[table, header] = labels.render(
+                    "ui.check_next_merged", lang, table=table, column=toml_value(header)
+                )
+    return list(steps.values())
 
 
 def tables_read(dataset: Dataset) -> list[str]:

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
+from kehu_analysis.data.reading.cells import cell_text, headers_of, is_rounded
 from kehu_analysis.data.reading.chunks import CHUNK
-from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, distinct
+from kehu_analysis.data.reading.date_system import begins_in_1904
+from kehu_analysis.data.reading.merged_cells import MergedCells, MergedColumn, Roles
+from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW
 from kehu_analysis.data.reading.workbook_guard import refuse_harmful
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.engine.duckdb import path_literal, quoted
 from kehu_analysis.errors import DataError
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
-_BATCH = 50_000
-#: Excel keeps 15 digits of a number; of one that has more the last are not known.
-_MOST_DIGITS = 10**15
-_LARGEST_WHOLE = 10**21
+#: So many cells are texts at a time.
+_BATCH = 500_000
 _PROTECTED = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -45,6 +45,10 @@ class OpenedSheet:
         What stands above the header, row by row.
     rounded
         By header how many numbers have more digits than Excel keeps, the row of the first, and what it says.
+    merged
+        By header what became of merged cells.
+    is_from_1904
+        Whether the workbook counts its days from 1904.
     """
 
     relation: str
@@ -52,6 +56,8 @@ class OpenedSheet:
     shown: str
     above: tuple[str, ...]
     rounded: Mapping[str, tuple[int, int, str]]
+    merged: Mapping[str, MergedColumn]
+    is_from_1904: bool
 
 
 def is_workbook(path: Path) -> bool:
@@ -77,16 +83,38 @@ def sheets_of(path: Path, shown: str) -> list[str]:
         return _visible(book)
 
 
-def first_rows(path: Path, shown: str, n_rows: int) -> dict[str, list[list[str | None]]]:
-    """Return the first rows of each visible sheet, cell by cell as text.
+def first_rows(
+    path: Path, shown: str, n_rows: int, header_place: Callable[[list[list[str | None]]], int | None]
+) -> dict[str, tuple[list[list[str | None]], int | None]]:
+    """Return the first rows of each visible sheet, cell by cell as text, and which of them is the header.
+
+    Parameters
+    ----------
+    path, shown
+        The workbook, and its name for readers.
+    n_rows
+        How many rows.
+    header_place
+        Told the first rows of a sheet, says which of them is the header, from 0; None where none is.
 
     Raises
     ------
     DataError
         The file is no workbook, too large, or protected by a password.
     """
+    found = {}
     with _opened(path, shown) as book:
-        return {name: list(islice(_rows(book, name), n_rows)) for name in _visible(book)}
+        for name in _visible(book):
+            sheet = book.get_sheet_by_name(name)
+            rows = list(islice(sheet.iter_rows(), n_rows))
+            texts = [list(map(cell_text, row)) for row in rows[:HEADER_ROWS]]
+            place = header_place(texts)
+            if place is not None:
+                numbered = enumerate(rows[place + 1 :], start=place + 2)
+                merged = _merged(sheet, place + 1, headers_of(texts[place]), Roles())
+                rows[place + 1 :] = [row for _, row in merged.filled(numbered)]
+            found[name] = ([list(map(cell_text, row)) for row in rows], place)
+    return found
 
 
 def table_of_sheet(name: str) -> str | None:
@@ -110,6 +138,7 @@ def open_sheets(
     table: Table,
     wanted: Sequence[str],
     is_header: Callable[[Sequence[str]], bool],
+    roles: Callable[[Sequence[str]], Roles],
 ) -> tuple[list[OpenedSheet], list[str]]:
     """Make the sheets of a table relations ``<name>_<number>``; return them, and the names of those passed over.
 
@@ -134,6 +163,8 @@ def open_sheets(
         The sheets that the settings name; may be empty.
     is_header
         Tells whether a row's cells are a known header: what stands above it is passed over.
+    roles
+        Tells which of the headers hold sums, for merged cells.
 
     Returns
     -------
@@ -151,21 +182,23 @@ def open_sheets(
             raise DataError("no_such_sheet", path=shown, sheets=", ".join(missing), present=", ".join(names))
         called = [one for one in names if table_of_sheet(one) == table.name]
         asked = list(wanted) or called or [one for one in names if table_of_sheet(one) is None]
-        found, without_header = _header_places(book, asked, is_header)
+        sheets = _Sheets(book)
+        found, without_header = _header_places(sheets, asked, is_header)
         # Sheets that were asked for are read whatever their header; else one is, so that the fault can be named.
         read = [*found, *without_header] if wanted or called else found or without_header[:1]
         if not read:
             raise DataError("empty_file", path=shown)
-        several = len(names) > 1
+        several, is_from_1904 = len(names) > 1, begins_in_1904(path)
         opened = [
             _store(
                 connection,
-                book,
-                one,
+                sheets.named(one),
                 place,
+                roles,
                 shown=f"{shown} [{one}]" if several else shown,
                 relation=f"{name}_{number}",
                 scratch=scratch,
+                is_from_1904=is_from_1904,
             )
             for number, (one, place) in enumerate(read)
         ]
@@ -173,12 +206,12 @@ def open_sheets(
 
 
 def _header_places(
-    book: python_calamine.CalamineWorkbook, sheets: Sequence[str], is_header: Callable[[Sequence[str]], bool]
+    sheets: _Sheets, names: Sequence[str], is_header: Callable[[Sequence[str]], bool]
 ) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """Return the sheets with a known header and its row; and those without, with their first row that has a cell."""
     found, without_header = [], []
-    for sheet in sheets:
-        rows = list(islice(_rows(book, sheet), HEADER_ROWS))
+    for sheet in names:
+        rows = [list(map(cell_text, row)) for row in islice(sheets.named(sheet).iter_rows(), HEADER_ROWS)]
         place = next((number for number, row in enumerate(rows) if is_header(headers_of(row))), None)
         first = next((number for number, row in enumerate(rows) if any(row)), None)
         if place is not None:
@@ -236,79 +269,62 @@ def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
     ]
 
 
-def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> Iterator[list[str | None]]:
-    for row in book.get_sheet_by_name(sheet).iter_rows():
-        yield [cell_text(cell) for cell in row]
+class _Sheets:
+    """The sheets of a workbook, of which the last one asked for is kept: to read a large one takes seconds."""
+
+    def __init__(self, book: python_calamine.CalamineWorkbook) -> None:
+        self._book = book
+        self._last: tuple[str, python_calamine.CalamineSheet] | None = None
+
+    def named(self, name: str) -> python_calamine.CalamineSheet:
+        if self._last is None or self._last[0] != name:
+            self._last = None  # before the next one takes memory
+            self._last = (name, self._book.get_sheet_by_name(name))
+        return self._last[1]
 
 
-def cell_text(cell: Any) -> str | None:
-    """Return what a cell says as text: whole numbers without a point, dates in ISO form; None where it is empty.
-
-    Examples
-    --------
-    >>> cell_text(17.0), cell_text(0.1), cell_text(datetime(2026, 1, 5)), cell_text("00017"), cell_text("")
-    ('17', '0.1', '2026-01-05', '00017', None)
-    """
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _LARGEST_WHOLE:
-        return str(int(cell))
-    if isinstance(cell, datetime):
-        # A serial number a hair below a second is that second.
-        cell = (cell + timedelta(microseconds=500_000)).replace(microsecond=0)
-        has_time = (cell.hour, cell.minute, cell.second, cell.microsecond) != (0, 0, 0, 0)
-        return str(cell.isoformat(sep=" ") if has_time else cell.date().isoformat())
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return str(cell) or None
-
-
-def headers_of(row: Sequence[str | None]) -> list[str]:
-    """Return the cells of a row as headers of which no two are the same.
-
-    Examples
-    --------
-    >>> headers_of([" date ", None, "date"])
-    ['date', 'column 2', 'date (2)']
-    """
-    return distinct([(cell or "").strip() for cell in row])
+def _merged(sheet: python_calamine.CalamineSheet, header_row: int, headers: Sequence[str], roles: Roles) -> MergedCells:
+    _, first_column = sheet.start or (0, 0)
+    return MergedCells(sheet.merged_cell_ranges or (), first_column, header_row, headers, roles)
 
 
 def _store(
     connection: duckdb.DuckDBPyConnection,
-    book: python_calamine.CalamineWorkbook,
-    sheet: str,
+    sheet: python_calamine.CalamineSheet,
     header_place: int,
+    roles: Callable[[Sequence[str]], Roles],
     *,
     shown: str,
     relation: str,
     scratch: Path,
+    is_from_1904: bool,
 ) -> OpenedSheet:
     """Write a sheet's rows as texts to Parquet and make that a relation; a row without a cell is none."""
-    rows = enumerate(book.get_sheet_by_name(sheet).iter_rows(), start=1)
+    rows = enumerate(sheet.iter_rows(), start=1)
     above = tuple(" ".join(filter(None, map(cell_text, row))) for _, row in islice(rows, header_place))
     header = [cell_text(cell) for cell in next(row for _, row in rows)]
     # Columns to the right that have neither header nor value are none.
     headers = headers_of(header)
+    merged = _merged(sheet, header_place + 1, headers, roles(headers))
     schema = pa.schema([*((name, pa.string()) for name in headers), (ROW, pa.int64())])
     path = scratch / f"{relation}.parquet"
     rounded: dict[str, tuple[int, int, str]] = {}
 
     def noted(number: int, row: list[Any]) -> list[str | None]:
         for place, cell in enumerate(row):
-            if isinstance(cell, float) and _MOST_DIGITS <= abs(cell) < _LARGEST_WHOLE:
+            if is_rounded(cell):
                 n, first, example = rounded.get(headers[place], (0, number, cell_text(cell) or ""))
                 rounded[headers[place]] = (n + 1, first, example)
         return [cell_text(cell) for cell in row]
 
     with pq.ParquetWriter(path, schema) as writer:
-        texts = ((number, noted(number, row)) for number, row in rows)
+        texts = ((number, noted(number, row)) for number, row in merged.filled(rows))
         filled = ((number, row) for number, row in texts if any(cell is not None for cell in row))
-        while batch := list(islice(filled, _BATCH)):
+        while batch := list(islice(filled, max(_BATCH // len(headers), 1))):
             arrays = [pa.array([row[place] for _, row in batch], pa.string()) for place in range(len(headers))]
             arrays.append(pa.array([number for number, _ in batch], pa.int64()))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     connection.execute(
         f"CREATE TEMP VIEW {relation} AS SELECT *, {quoted(shown)} AS {FILE} FROM read_parquet({path_literal(path)})"
     )
-    return OpenedSheet(relation, tuple(headers), shown, above, rounded)
+    return OpenedSheet(relation, tuple(headers), shown, above, rounded, merged.found, is_from_1904)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from kehu_analysis.engine.duckdb import path_literal, quoted
 from kehu_analysis.errors import DataError
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
-#: So many cells are texts at a time.
-_BATCH = 500_000
+#: So many cells, and so many letters, are texts at a time.
+_BATCH, _BATCH_LETTERS = 500_000, 1 << 26
 _PROTECTED = "EncryptedPackage".encode("utf-16-le")
 
 
@@ -228,7 +229,8 @@ def _opened(path: Path, shown: str) -> Iterator[python_calamine.CalamineWorkbook
     if _is_protected(path):
         raise DataError("protected_workbook", path=shown)
     try:
-        refuse_harmful(path, shown)
+        known = path.stat()
+        _refuse_harmful(path, shown, known.st_mtime_ns, known.st_size)
         with python_calamine.load_workbook(path) as book:
             yield book
     except python_calamine.PasswordError as error:
@@ -245,6 +247,12 @@ def _opened(path: Path, shown: str) -> Iterator[python_calamine.CalamineWorkbook
         if type(error).__name__ != "PanicException":
             raise
         raise DataError("no_workbook", path=shown) from error
+
+
+@lru_cache(maxsize=64)
+def _refuse_harmful(path: Path, shown: str, _changed: int, _size: int) -> None:
+    # A workbook is opened several times in one run, and a large one takes seconds to go through.
+    refuse_harmful(path, shown)
 
 
 def _is_protected(path: Path) -> bool:
@@ -288,6 +296,17 @@ def _merged(sheet: python_calamine.CalamineSheet, header_row: int, headers: Sequ
     return MergedCells(sheet.merged_cell_ranges or (), first_column, header_row, headers, roles)
 
 
+def _next_batch(rows: Iterator[tuple[int, list[str | None]]], n_rows: int) -> list[tuple[int, list[str | None]]]:
+    batch: list[tuple[int, list[str | None]]] = []
+    n_letters = 0
+    for number, row in rows:
+        batch.append((number, row))
+        n_letters += sum(len(text) for text in row if text is not None)
+        if len(batch) >= n_rows or n_letters >= _BATCH_LETTERS:
+            break
+    return batch
+
+
 def _store(
     connection: duckdb.DuckDBPyConnection,
     sheet: python_calamine.CalamineSheet,
@@ -320,7 +339,7 @@ def _store(
     with pq.ParquetWriter(path, schema) as writer:
         texts = ((number, noted(number, row)) for number, row in merged.filled(rows))
         filled = ((number, row) for number, row in texts if any(cell is not None for cell in row))
-        while batch := list(islice(filled, max(_BATCH // len(headers), 1))):
+        while batch := _next_batch(filled, max(_BATCH // len(headers), 1)):
             arrays = [pa.array([row[place] for _, row in batch], pa.string()) for place in range(len(headers))]
             arrays.append(pa.array([number for number, _ in batch], pa.int64()))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))

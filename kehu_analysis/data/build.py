@@ -154,6 +154,7 @@ def _build_table(
             for column in columns
         },
         "unused_headers": list(unused),
+        "n_columns_left_out": max(part.file.n_left_out for part in parts),
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
         "merged": _merged(parts),

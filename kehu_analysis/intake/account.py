@@ -16,6 +16,8 @@ from kehu_analysis.intake.toml_text import toml_value
 
 #: Failures on the terminal; the page has them all.
 MAX_FAILURES = 20
+#: Headers of columns that are not used.
+MAX_HEADERS = 100
 _LONGEST_VALUE = 80
 
 
@@ -62,9 +64,18 @@ def _table_lines(dataset: Dataset, table: str, lang: str) -> list[str]:
     if sheets := account.get("sheets_passed_over"):
         lines.append("  " + labels.render("ui.check_passed_over", lang, sheets=", ".join(map(shown, sheets))))
     if account["unused_headers"]:
-        headers = ", ".join(map(shown, account["unused_headers"]))
+        headers = unused_words(account, ", ", lang)
         lines.append("  " + labels.render("ui.check_unused", lang, headers=headers))
     return lines
+
+
+def unused_words(account: dict[str, Any], separator: str, lang: str) -> str:
+    """Return the headers of a table's files that are no column, as one text of bearable length."""
+    headers = account["unused_headers"]
+    told = [shown(header) for header in headers[:MAX_HEADERS]]
+    if n_more := len(headers) - len(told) + account.get("n_columns_left_out", 0):
+        told.append(labels.render("ui.check_more_headers", lang, n=n_more))
+    return separator.join(told)
 
 
 def class_words(line_class: str, reason: str, lang: str) -> str:

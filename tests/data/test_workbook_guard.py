@@ -167,7 +167,7 @@ def test_texts_of_several_sheets_count_together(folder, monkeypatch):
             book.add_worksheet().write_column(0, 0, ["x" * 1000 + str(number) for number in range(30)])
     (folder / "transactions.xlsx").write_bytes(content.getvalue())
     monkeypatch.setattr(workbook_guard, "_MOST_TEXT", 40_000)
-    monkeypatch.setattr(workbook_guard, "_MOST_TEXT_IN_ALL", 110_000)
+    monkeypatch.setattr(workbook_guard, "_MOST_TEXT_IN_ALL", 100_000)
     workbook_guard.refuse_harmful(folder / "transactions.xlsx", "x")
     monkeypatch.setattr(workbook_guard, "_MOST_TEXT_IN_ALL", 80_000)
     with pytest.raises(DataError) as error:

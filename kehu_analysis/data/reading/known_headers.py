@@ -10,8 +10,6 @@ from kehu_analysis.data.settings import TableSettings
 
 #: So many columns of a file are read whatever they are called; of those beyond, the ones that are needed.
 MOST_COLUMNS = 1000
-#: No file has more, and few have room for so many.
-_MOST_AT_ALL = 1 << 20
 
 
 def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str]], bool]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from kehu_analysis.data.reading.delimited import open_delimited
-from kehu_analysis.data.reading.known_headers import header_test
+from kehu_analysis.data.reading.known_headers import header_test, needed_test
 from kehu_analysis.data.reading.merged_cells import MergedColumn, roles_of_headers
 from kehu_analysis.data.reading.spreadsheet import SUFFIXES as WORKBOOKS
 from kehu_analysis.data.reading.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
@@ -56,6 +56,8 @@ class OpenedFile:
         By header what became of merged cells.
     from_1904
         Headers below which numbers that are days count from 1904.
+    n_left_out
+        How many columns of a very wide file were not read.
     """
 
     relation: str
@@ -67,6 +69,7 @@ class OpenedFile:
     rounded: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
     merged: Mapping[str, MergedColumn] = field(default_factory=dict)
     from_1904: frozenset[str] = frozenset()
+    n_left_out: int = 0
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -284,6 +287,7 @@ def open_file(
                 wanted=settings.sheets,
                 is_header=is_header,
                 roles=roles_of_headers(table, settings),
+                needed=needed_test(table, settings),
             )
             opened = [
                 OpenedFile(
@@ -293,14 +297,17 @@ def open_file(
                     above=one.above,
                     rounded=one.rounded,
                     merged=one.merged,
+                    n_left_out=one.n_left_out,
                     from_1904=frozenset(one.headers if one.is_from_1904 else ()),
                 )
                 for one in sheets
             ]
             return opened, [f"{shown} [{sheet}]" for sheet in passed_over]
-        text = open_delimited(connection, path, shown, name, scratch, is_header, settings.encoding)
+        needed = needed_test(table, settings)
+        text = open_delimited(connection, path, shown, name, scratch, is_header, settings.encoding, needed)
         types = dict.fromkeys(text.headers, _TEXT)
-        return [OpenedFile(name, shown, types, f"{name}_broken", text.encoding, text.above)], []
+        broken = f"{name}_broken"
+        return [OpenedFile(name, shown, types, broken, text.encoding, text.above, n_left_out=text.n_left_out)], []
     except duckdb.Error as error:
         if _NO_SPACE in str(error):
             raise OSError(errno.ENOSPC, _NO_SPACE) from error

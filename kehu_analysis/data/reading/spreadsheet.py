@@ -6,6 +6,7 @@ import errno
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ import python_calamine
 from kehu_analysis.data.reading.cells import cell_text, headers_of, is_rounded
 from kehu_analysis.data.reading.chunks import CHUNK
 from kehu_analysis.data.reading.date_system import begins_in_1904
+from kehu_analysis.data.reading.known_headers import MOST_COLUMNS, kept_places
 from kehu_analysis.data.reading.merged_cells import MergedCells, MergedColumn, Roles
 from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW
 from kehu_analysis.data.reading.workbook_guard import refuse_harmful
@@ -50,6 +52,8 @@ class OpenedSheet:
         By header what became of merged cells.
     is_from_1904
         Whether the workbook counts its days from 1904.
+    n_left_out
+        How many columns of a very wide sheet were not read.
     """
 
     relation: str
@@ -59,6 +63,7 @@ class OpenedSheet:
     rounded: Mapping[str, tuple[int, int, str]]
     merged: Mapping[str, MergedColumn]
     is_from_1904: bool
+    n_left_out: int
 
 
 def is_workbook(path: Path) -> bool:
@@ -94,7 +99,7 @@ def first_rows(
     path, shown
         The workbook, and its name for readers.
     n_rows
-        How many rows.
+        How many rows; of a very wide sheet they hold the first columns.
     header_place
         Told the first rows of a sheet, says which of them is the header, from 0; None where none is.
 
@@ -107,7 +112,7 @@ def first_rows(
     with _opened(path, shown) as book:
         for name in _visible(book):
             sheet = book.get_sheet_by_name(name)
-            rows = list(islice(sheet.iter_rows(), n_rows))
+            rows = [row[:MOST_COLUMNS] for row in islice(sheet.iter_rows(), n_rows)]
             texts = [list(map(cell_text, row)) for row in rows[:HEADER_ROWS]]
             place = header_place(texts)
             if place is not None:
@@ -140,6 +145,7 @@ def open_sheets(
     wanted: Sequence[str],
     is_header: Callable[[Sequence[str]], bool],
     roles: Callable[[Sequence[str]], Roles],
+    needed: Callable[[Sequence[str]], AbstractSet[str]],
 ) -> tuple[list[OpenedSheet], list[str]]:
     """Make the sheets of a table relations ``<name>_<number>``; return them, and the names of those passed over.
 
@@ -166,6 +172,8 @@ def open_sheets(
         Tells whether a row's cells are a known header: what stands above it is passed over.
     roles
         Tells which of the headers hold sums, for merged cells.
+    needed
+        Tells which of the headers are read however many there are.
 
     Returns
     -------
@@ -196,6 +204,7 @@ def open_sheets(
                 sheets.named(one),
                 place,
                 roles,
+                needed,
                 shown=f"{shown} [{one}]" if several else shown,
                 relation=f"{name}_{number}",
                 scratch=scratch,
@@ -312,6 +321,7 @@ def _store(
     sheet: python_calamine.CalamineSheet,
     header_place: int,
     roles: Callable[[Sequence[str]], Roles],
+    needed: Callable[[Sequence[str]], AbstractSet[str]],
     *,
     shown: str,
     relation: str,
@@ -323,17 +333,21 @@ def _store(
     above = tuple(" ".join(filter(None, map(cell_text, row))) for _, row in islice(rows, header_place))
     header = [cell_text(cell) for cell in next(row for _, row in rows)]
     # Columns to the right that have neither header nor value are none.
-    headers = headers_of(header)
-    merged = _merged(sheet, header_place + 1, headers, roles(headers))
+    every = headers_of(header)
+    merged = _merged(sheet, header_place + 1, every, roles(every))
+    kept = kept_places(every, needed(every))
+    headers = [every[place] for place in kept]
     schema = pa.schema([*((name, pa.string()) for name in headers), (ROW, pa.int64())])
     path = scratch / f"{relation}.parquet"
     rounded: dict[str, tuple[int, int, str]] = {}
 
     def noted(number: int, row: list[Any]) -> list[str | None]:
-        for place, cell in enumerate(row):
+        if len(kept) < len(every):
+            row = [row[place] for place in kept]
+        for header, cell in zip(headers, row, strict=True):
             if is_rounded(cell):
-                n, first, example = rounded.get(headers[place], (0, number, cell_text(cell) or ""))
-                rounded[headers[place]] = (n + 1, first, example)
+                n, first, example = rounded.get(header, (0, number, cell_text(cell) or ""))
+                rounded[header] = (n + 1, first, example)
         return [cell_text(cell) for cell in row]
 
     with pq.ParquetWriter(path, schema) as writer:
@@ -346,4 +360,5 @@ def _store(
     connection.execute(
         f"CREATE TEMP VIEW {relation} AS SELECT *, {quoted(shown)} AS {FILE} FROM read_parquet({path_literal(path)})"
     )
-    return OpenedSheet(relation, tuple(headers), shown, above, rounded, merged.found, is_from_1904)
+    n_left_out = len(every) - len(kept)
+    return OpenedSheet(relation, tuple(headers), shown, above, rounded, merged.found, is_from_1904, n_left_out)

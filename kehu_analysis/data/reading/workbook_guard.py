@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from array import array
 from pathlib import Path
 
 from kehu_analysis.data.reading.workbook_parts import Extent, Limits, PartTooLargeError, measure, text_of_cells
@@ -68,16 +69,26 @@ def refuse_harmful(path: Path, shown: str) -> None:
     with zipfile.ZipFile(path) as archive:
         # A workbook says by itself which of its parts are sheets, and may call them anything.
         parts = [(part, _measured(archive, part, shown)) for part in archive.infolist()]
-        texts = max((found for _, found in parts), key=lambda found: len(found.texts), default=Extent())
+        texts = _shared_texts([found for _, found in parts if found.texts])
+        n_sheets = sum(found.n_cells > 0 for _, found in parts)
+        few = min(_MOST_TEXT, _MOST_TEXT_IN_ALL // max(n_sheets, 1))
         n_bytes_in_all = 0
         for part, found in parts:
             if found.n_cells:
-                n_bytes = text_of_cells(archive, part, _LIMITS, found, texts, _MOST_TEXT)
+                n_bytes = text_of_cells(archive, part, _LIMITS, found, texts, few, _MOST_TEXT)
                 n_bytes_in_all += n_bytes
                 if n_bytes > _MOST_TEXT:
                     raise _too_packed(part.filename, n_bytes, shown)
                 if n_bytes_in_all > _MOST_TEXT_IN_ALL:
                     raise _too_packed(part.filename.rpartition("/")[0], n_bytes_in_all, shown)
+
+
+def _shared_texts(found: list[Extent]) -> Extent:
+    """Return the part with the texts that sheets share; where several could be it, each is as long as the longest."""
+    if len(found) == 1:
+        return found[0]
+    longest = max((max(one.texts) for one in found), default=0)
+    return Extent(texts=array("L", [longest]), is_plain=False)
 
 
 def _measured(archive: zipfile.ZipFile, part: zipfile.ZipInfo, shown: str) -> Extent:

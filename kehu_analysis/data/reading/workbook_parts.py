@@ -128,7 +128,13 @@ def measure(archive: zipfile.ZipFile, part: zipfile.ZipInfo, limits: Limits) -> 
 
 
 def text_of_cells(
-    archive: zipfile.ZipFile, part: zipfile.ZipInfo, limits: Limits, sheet: Extent, texts: Extent, enough: int
+    archive: zipfile.ZipFile,
+    part: zipfile.ZipInfo,
+    limits: Limits,
+    sheet: Extent,
+    texts: Extent,
+    few: int,
+    most: int,
 ) -> int:
     """Return how many bytes of text the cells of a sheet hold together, at most.
 
@@ -140,14 +146,14 @@ def text_of_cells(
         As for :func:`measure`.
     sheet, texts
         What the sheet holds, and the part with the texts that sheets share.
-    enough
-        Below this many bytes, nobody needs to know how many.
+    few, most
+        Up to ``few`` bytes, and beyond ``most``, nobody needs to know how many they are.
     """
     longest = max(texts.texts, default=0)
     own = max(sheet.n_bytes - _LEAST_CELL * sheet.n_cells, 0)
-    most = sheet.n_cells * longest + own
-    if most <= enough or not sheet.is_plain:
-        return most
+    roughly = sheet.n_cells * longest + own
+    if roughly <= few or not sheet.is_plain:
+        return roughly
     lengths = np.array(texts.texts, dtype=np.int64) if texts.is_plain else np.full(len(texts.texts), longest)
     total = 0
     for piece in _pieces(archive, part, limits):
@@ -158,7 +164,7 @@ def text_of_cells(
             total += int(lengths[np.minimum(numbers, len(lengths) - 1)].sum())
         total += (len(_ANY_SHARED.findall(piece)) - len(shared)) * longest
         total += sum(map(len, _LONG.findall(piece)))
-        if total > enough:
+        if total > most:
             break
     return total
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,12 +15,11 @@ import pyarrow.parquet as pq
 import python_calamine
 
 from kehu_analysis.data.reading.cells import cell_text, headers_of, is_rounded
-from kehu_analysis.data.reading.chunks import CHUNK
 from kehu_analysis.data.reading.date_system import begins_in_1904
 from kehu_analysis.data.reading.known_headers import MOST_COLUMNS, kept_places
 from kehu_analysis.data.reading.merged_cells import MergedCells, MergedColumn, Roles
 from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW
-from kehu_analysis.data.reading.workbook_guard import refuse_harmful
+from kehu_analysis.data.reading.workbook_opening import opened_workbook, visible_sheets
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.engine.duckdb import path_literal, quoted
 from kehu_analysis.errors import DataError
@@ -33,7 +27,6 @@ from kehu_analysis.errors import DataError
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
 #: So many cells, and so many letters, are texts at a time.
 _BATCH, _BATCH_LETTERS = 500_000, 1 << 26
-_PROTECTED = "EncryptedPackage".encode("utf-16-le")
 
 
 @dataclass(frozen=True)
@@ -85,8 +78,8 @@ def sheets_of(path: Path, shown: str) -> list[str]:
     DataError
         The file is no workbook, or protected by a password.
     """
-    with _opened(path, shown) as book:
-        return _visible(book)
+    with opened_workbook(path, shown) as book:
+        return visible_sheets(book)
 
 
 def first_rows(
@@ -109,8 +102,8 @@ def first_rows(
         The file is no workbook, too large, or protected by a password.
     """
     found = {}
-    with _opened(path, shown) as book:
-        for name in _visible(book):
+    with opened_workbook(path, shown) as book:
+        for name in visible_sheets(book):
             sheet = book.get_sheet_by_name(name)
             rows = [row[:MOST_COLUMNS] for row in islice(sheet.iter_rows(), n_rows)]
             texts = [list(map(cell_text, row)) for row in rows[:HEADER_ROWS]]
@@ -185,8 +178,8 @@ def open_sheets(
     DataError
         The workbook is damaged, protected or empty, or a sheet is missing or too large.
     """
-    with _opened(path, shown) as book:
-        names = _visible(book)
+    with opened_workbook(path, shown) as book:
+        names = visible_sheets(book)
         if missing := [one for one in wanted if one not in names]:
             raise DataError("no_such_sheet", path=shown, sheets=", ".join(missing), present=", ".join(names))
         called = [one for one in names if table_of_sheet(one) == table.name]
@@ -229,61 +222,6 @@ def _header_places(
         elif first is not None:
             without_header.append((sheet, first))
     return found, without_header
-
-
-@contextmanager
-def _opened(path: Path, shown: str) -> Iterator[python_calamine.CalamineWorkbook]:
-    if path.stat().st_size == 0:
-        raise DataError("empty_file", path=shown)
-    if _is_protected(path):
-        raise DataError("protected_workbook", path=shown)
-    try:
-        known = path.stat()
-        _refuse_harmful(path, shown, known.st_mtime_ns, known.st_size)
-        with python_calamine.load_workbook(path) as book:
-            yield book
-    except python_calamine.PasswordError as error:
-        raise DataError("protected_workbook", path=shown) from error
-    except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError("no_workbook", path=shown) from error
-    except OSError as error:
-        # An archive whose beginning is lost names places before its beginning.
-        if error.errno != errno.EINVAL:
-            raise
-        raise DataError("no_workbook", path=shown) from error
-    except BaseException as error:
-        # A reader that finds what it never thought of panics; that is no reason for the program to end.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise DataError("no_workbook", path=shown) from error
-
-
-@lru_cache(maxsize=64)
-def _refuse_harmful(path: Path, shown: str, _changed: int, _size: int) -> None:
-    # A workbook is opened several times in one run, and a large one takes seconds to go through.
-    refuse_harmful(path, shown)
-
-
-def _is_protected(path: Path) -> bool:
-    # Excel wraps an encrypted workbook in its old format; that names its parts in the directory.
-    with path.open("rb") as file:
-        if not file.read(8).startswith(b"\xd0\xcf\x11\xe0"):
-            return False
-        tail = b""
-        while chunk := file.read(CHUNK):
-            if _PROTECTED in tail + chunk:
-                return True
-            tail = chunk[-len(_PROTECTED) :]
-    return False
-
-
-def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
-    return [
-        sheet.name
-        for sheet in book.sheets_metadata
-        if sheet.visible == python_calamine.SheetVisibleEnum.Visible
-        and sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
-    ]
 
 
 class _Sheets:

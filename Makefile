@@ -20,7 +20,7 @@ PYTEST := -n 2 --dist loadscope --no-loadscope-reorder --durations=15 --duration
 # Where nothing compiled is kept every process compiles every package anew, for longer than most of them work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup report test test-long recovery test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-clv bench-malformed bench-report \
+.PHONY: setup report test test-long recovery test-browser test-external lab check lock lock-bench demo notebooks bench bench-data bench-simulation bench-clv bench-malformed bench-memory bench-report \
   clean help
 
 help:  ## list the targets
@@ -72,7 +72,7 @@ demo: $(READY)  ## write the simulated company in data/demo again
 notebooks: $(READY)  ## run the notebooks again and store their text outputs
 	$(BIN)/python tests/notebooks/refresh.py
 
-bench: bench-data bench-simulation bench-clv bench-malformed bench-report  ## speed and memory against plain SQL, pandas and other packages
+bench: bench-data bench-simulation bench-clv bench-malformed bench-memory bench-report  ## speed and memory against plain SQL, pandas and other packages
 
 bench-data: $(READY) $(BENCH_VENV)/.ready  ## raw logs to snapshots and summaries: make bench-data [LINES=1000000,10000000 REPEAT=3]
 	$(BIN)/python -m benchmarks.data_speed --lines $(LINES) --repeat $(REPEAT)
@@ -88,6 +88,9 @@ bench-report: $(READY)  ## the whole report of ten million lines
 
 bench-malformed: $(READY)  ## malformed datasets from seeds, none of which may hang, crash or lose a row: make bench-malformed [CASES=5000]
 	$(BIN)/python -m benchmarks.malformed --cases $(CASES)
+
+bench-memory: $(READY)  ## memory that large, wide and packed files take, each with a limit
+	$(BIN)/python -m benchmarks.workbook_memory
 
 # What we are compared with lives apart: it needs packages that we do not.
 $(BENCH_VENV)/.ready: benchmarks/requirements.txt | $(BIN)/uv

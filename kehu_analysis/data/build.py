@@ -11,6 +11,7 @@ import duckdb
 
 from kehu_analysis.data.checking.failures import (
     cross_failures,
+    doubts_of_merged,
     doubts_of_rounding,
     doubts_of_states,
     doubts_of_totals,
@@ -143,7 +144,7 @@ def _build_table(
     n_rejected = sum(line["n_lines"] for line in lines if line["line_class"] == "rejected")
     failures = write_rejected(connection, table, parts, wanted, folder) if n_rejected else []
     failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
-    failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
+    failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts) + doubts_of_merged(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
     failures += doubts_of_states(states)
     if n_without:
@@ -158,12 +159,23 @@ def _build_table(
             for column in columns
         },
         "unused_headers": list(unused),
+        "n_columns_left_out": max(part.file.n_left_out for part in parts),
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
+        "merged": _merged(parts),
         "totals": totals,
         "states": states,
         "lines": lines,
     }, failures
+
+
+def _merged(parts: Sequence[Part]) -> dict[str, int]:
+    """Return by header how many cells got the value of the one that they are merged with."""
+    found: dict[str, int] = {}
+    for part in parts:
+        for header, column in part.file.merged.items():
+            found[header] = found.get(header, 0) + column.n_filled
+    return {header: n for header, n in found.items() if n}
 
 
 def _totals(connection: duckdb.DuckDBPyConnection, table: Table, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from kehu_analysis.intake.toml_text import toml_value
 
 #: Failures on the terminal; the page has them all.
 MAX_FAILURES = 20
+#: Headers of columns that are not used.
+MAX_HEADERS = 100
 _LONGEST_VALUE = 80
 
 
@@ -62,9 +64,18 @@ def _table_lines(dataset: Dataset, table: str, lang: str) -> list[str]:
     if sheets := account.get("sheets_passed_over"):
         lines.append("  " + labels.render("ui.check_passed_over", lang, sheets=", ".join(map(shown, sheets))))
     if account["unused_headers"]:
-        headers = ", ".join(map(shown, account["unused_headers"]))
+        headers = unused_words(account, ", ", lang)
         lines.append("  " + labels.render("ui.check_unused", lang, headers=headers))
     return lines
+
+
+def unused_words(account: dict[str, Any], separator: str, lang: str) -> str:
+    """Return the headers of a table's files that are no column, as one text of bearable length."""
+    headers = account["unused_headers"]
+    told = [shown(header) for header in headers[:MAX_HEADERS]]
+    if n_more := len(headers) - len(told) + account.get("n_columns_left_out", 0):
+        told.append(labels.render("ui.check_more_headers", lang, n=n_more))
+    return separator.join(told)
 
 
 def class_words(line_class: str, reason: str, lang: str) -> str:
@@ -120,7 +131,7 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     if tables := tables_to_mend(dataset):
         names = between.join(mended_name(dataset, table) for table in tables)
         steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
-    steps += _steps_of_states(dataset, lang)
+    steps += _steps_of_states(dataset, lang) + _steps_of_merged(dataset, lang)
     for one in dataset.account["failures"]:
         if one["reason"] != "second_table":
             continue
@@ -149,6 +160,21 @@ def _steps_of_states(dataset: Dataset, lang: str) -> list[str]:
                 listed = ", ".join(toml_value(value) for value in values)
                 steps.append(labels.render(code, lang, column=toml_value(column), values=f"[{listed}]"))
     return steps
+
+
+def _steps_of_merged(dataset: Dataset, lang: str) -> list[str]:
+    """Say how rows are left out that stand beside a number of several rows, where that is needed of each."""
+    steps = {}
+    for one in dataset.account["failures"]:
+        if one["reason"] == "merged_sum":
+            table, name = one["table"], one["column"]
+            header = dataset.account["tables"][table]["columns"].get(name) or name
+            column = contract()[table].column(name)
+            if column is None or column.required:
+                steps[table, header] = labels.render(
+                    "ui.check_next_merged", lang, table=table, column=toml_value(header)
+                )
+    return list(steps.values())
 
 
 def tables_read(dataset: Dataset) -> list[str]:

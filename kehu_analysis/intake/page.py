@@ -12,7 +12,15 @@ import pandas as pd
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
 from kehu_analysis.data.checking.validate import LINE_CLASSES
-from kehu_analysis.intake.account import class_words, next_steps, quarters_words, reason_words, shown, tables_read
+from kehu_analysis.intake.account import (
+    class_words,
+    next_steps,
+    quarters_words,
+    reason_words,
+    shown,
+    tables_read,
+    unused_words,
+)
 from kehu_analysis.intake.understood import understood
 from kehu_analysis.report.layout import fill_template
 
@@ -210,7 +218,7 @@ def _table(dataset: Dataset, table: str, lang: str) -> dict[str, Any]:
     order = {column.name: place for place, column in enumerate(contract()[table].columns)}
     headers = sorted(account["columns"].items(), key=lambda item: order.get(item[0], len(order)))
     rows = [[name, _meaning(table, name, lang), shown(header)] for name, header in headers]
-    unused = labels.label("ui.list_separator", lang).join(map(shown, account["unused_headers"]))
+    unused = unused_words(account, labels.label("ui.list_separator", lang), lang)
     sheets = labels.label("ui.list_separator", lang).join(map(shown, account.get("sheets_passed_over", ())))
     return {
         "title": _table_title(table, lang),

@@ -13,6 +13,8 @@ from kehu_analysis.periods import Quarter
 
 #: Of a long log the last quarters are listed.
 _MOST_QUARTERS = 12
+#: Of many columns with merged cells the first are named.
+_MOST_MERGED = 8
 
 
 def understood(dataset: Dataset, lang: str) -> list[tuple[str, str]]:
@@ -46,6 +48,8 @@ def understood(dataset: Dataset, lang: str) -> list[tuple[str, str]]:
     found["columns"] = _columns(dataset, lang)
     found["writing"] = _writing(dataset, lang)
     found["lines"] = _lines(dataset, lang)
+    if merged := _merged(dataset, lang):
+        found["merged"] = merged
     if totals := _totals(dataset, lang):
         found["totals"] = totals
     return [(labels.label(f"ui.understood_{name}", lang), words) for name, words in found.items()]
@@ -121,6 +125,8 @@ def _writing(dataset: Dataset, lang: str) -> str:
         told = [_in_words(code, value, lang) for value in values if value]
         if told:
             words.append(labels.render(f"ui.understood_{code}", lang, value=" / ".join(told)))
+    if any(style.get("from_1904") for style in styles):
+        words.append(labels.label("ui.understood_from_1904", lang))
     return labels.label("ui.check_failure_separator", lang).join(words)
 
 
@@ -136,6 +142,16 @@ def _lines(dataset: Dataset, lang: str) -> str:
     total = sum((Decimal(line["amount"]) for line in dataset.account["tables"]["transactions"]["lines"]), Decimal(0))
     amount = labels.format_value(float(total), "currency", lang)
     return labels.render("ui.understood_of_lines", lang, n=n, amount=amount, currency=dataset.currency)
+
+
+def _merged(dataset: Dataset, lang: str) -> str:
+    merged = dataset.account["tables"]["transactions"].get("merged") or {}
+    told = [
+        labels.render("ui.understood_merged_column", lang, column=shown(header, 30), n=n)
+        for header, n in list(merged.items())[:_MOST_MERGED]
+    ]
+    left_out = ["…"] if len(merged) > _MOST_MERGED else []
+    return labels.label("ui.list_separator", lang).join(told + left_out)
 
 
 def _totals(dataset: Dataset, lang: str) -> str:

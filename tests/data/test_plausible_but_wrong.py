@@ -342,8 +342,41 @@ def test_workbook_of_a_newcomer_is_read_without_a_false_word(tmp_path):
 
 
 def test_header_that_is_cut_off_is_refused_before_the_lines_are_read(tmp_path):
-    names = ",".join(f"column_{n}" for n in range(20_000))
-    line = ",".join(["1"] * 20_000)
+    names = ",".join(f"column_{n}" for n in range(400_000))
     with pytest.raises(DataError) as refused:
-        checked(tmp_path / "d", f"客户编号,日期,金额,{names}\nA,2026-01-05,1,{line}\n")
+        checked(tmp_path / "d", f"客户编号,日期,金额,{names}\nA,2026-01-05,1\n")
     assert refused.value.code == "too_wide"
+
+
+WIDE = [f"column_{n}" for n in range(20_000)]
+
+
+@pytest.mark.parametrize("title", ["", "销售明细\n\n"])
+def test_of_very_many_columns_those_that_are_needed_are_read(tmp_path, title):
+    # One of them stands at the far end, in one row behind a value of two lines; one line is short, one is blank.
+    header = ",".join(["客户编号", "日期", *WIDE, "金额"])
+    line = ",".join(['"1\n,2"', *["1"] * 19_999])
+    lines = [f"A,2026-01-05,{line},10.5", "", f"B,2026-01-06,{line},20", "C,2026-01-07,1", f"D,2026-01-08,{line},x"]
+    dataset = checked(tmp_path / "d", "\n".join([f"{title}{header}", *lines, ""]))
+    assert amount_of(dataset) == 30.5
+    account = dataset.account["tables"]["transactions"]
+    assert (len(account["unused_headers"]), account["n_columns_left_out"]) == (998, 19_002)
+    rejected = dataset.rejected()
+    top = title.count("\n") + 1
+    assert rejected["row"].tolist() == [top + 4, top + 5]
+    assert rejected["reason"].tolist() == ["broken_line", "not_money"]
+    assert rejected["value"][0].startswith("C,2026-01-07,1")
+
+
+def test_of_very_many_columns_of_a_sheet_those_that_are_needed_are_read(tmp_path):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    with xlsxwriter.Workbook(folder / "transactions.xlsx") as book:
+        sheet = book.add_worksheet()
+        for row, values in enumerate((["客户编号", "日期", "金额"], ["A", "2026-01-05", 10], ["B", "2026-01-06", 20])):
+            sheet.write_row(row, 0, values[:2])
+            sheet.write_row(row, 2, WIDE[:5000] if row == 0 else [1] * 5000)
+            sheet.write(row, 5002, values[2])
+    dataset = check_dataset(folder, cache=tmp_path / "cache")
+    assert amount_of(dataset) == 30
+    assert dataset.account["tables"]["transactions"]["n_columns_left_out"] == 4002

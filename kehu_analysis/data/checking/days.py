@@ -14,11 +14,13 @@ _HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
 _ORDERS = {"as_it_stands": r"\1-\2-\3", "day_first": r"\3-\2-\1", "month_first": r"\3-\1-\2"}
 #: The last year in two digits that is of this century, as POSIX has it.
 _LAST_OF_CENTURY = "68"
+#: The day 0 of a spreadsheet's numbers, in each of its two systems.
+FROM_1900, FROM_1904 = "1899-12-30", "1904-01-01"
 #: A clock that a spreadsheet's serial number rounded to a hair below midnight.
 _HAIR = 0.5 / 86_400
 
 
-def day_of(text: str, timezone: str, style: Style) -> str:
+def day_of(text: str, timezone: str, style: Style, begin: str = FROM_1900) -> str:
     """Return the day that a text names; NULL where it names none.
 
     Parameters
@@ -29,6 +31,8 @@ def day_of(text: str, timezone: str, style: Style) -> str:
         A stamp with an offset is converted to it before its day is taken.
     style
         How the file writes dates.
+    begin
+        The day that a number of days counts from, as a spreadsheet writes it.
 
     Examples
     --------
@@ -46,7 +50,7 @@ def day_of(text: str, timezone: str, style: Style) -> str:
         own = f"WHEN try_strptime({text}, {quoted(style.date_format)}) IS NOT NULL THEN " + _by(text, style.date_format)
     return (
         f"CASE WHEN {usual} THEN TRY_CAST({text} AS DATE) {own} WHEN {_matches(text, weekday)} "
-        f"THEN {_written(without, timezone, style)} ELSE {_written(text, timezone, style)} END"
+        f"THEN {_written(without, timezone, style, begin)} ELSE {_written(text, timezone, style, begin)} END"
     )
 
 
@@ -54,7 +58,7 @@ def _by(text: str, *formats: str) -> str:
     return f"CAST(try_strptime({text}, [{', '.join(map(quoted, formats))}]) AS DATE)"
 
 
-def _written(text: str, timezone: str, style: Style) -> str:
+def _written(text: str, timezone: str, style: Style, begin: str) -> str:
     plain = in_plain_characters(text)
     # A stamp without an offset is local as it stands; one with an offset is converted.
     has_offset = (
@@ -80,7 +84,7 @@ def _written(text: str, timezone: str, style: Style) -> str:
         cases.append(f"WHEN {_matches(plain, wanted)} THEN {_in_its_century(plain, wanted, of)}")
     return (
         f"CASE {' '.join(cases)} "
-        f"WHEN {_matches(plain, serial)} THEN DATE '1899-12-30' + CAST(floor({number} + {_HAIR!r}) AS INTEGER) "
+        f"WHEN {_matches(plain, serial)} THEN DATE '{begin}' + CAST(floor({number} + {_HAIR!r}) AS INTEGER) "
         f"WHEN {is_word} THEN NULL WHEN {by_format} IS NOT NULL THEN {by_format} "
         f"ELSE CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE) END"
     )

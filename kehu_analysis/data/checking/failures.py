@@ -152,6 +152,19 @@ def doubts_of_rounding(table: Table, parts: Sequence[Part]) -> list[dict[str, An
     return found
 
 
+def doubts_of_merged(table: Table, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return the columns of sums whose merged cells were counted once, as rows are that now have none."""
+    found = []
+    for part in parts:
+        names = {header: name for name, header in part.mapping.headers.items()}
+        for header, merged in part.file.merged.items():
+            if merged.n_left:
+                one = failure(table.name, "merged_sum", file=part.file.shown)
+                one |= {"n_lines": merged.n_left, "first_row": merged.first_row, "example": merged.example}
+                found.append(one | {"column": names.get(header, header)})
+    return found
+
+
 def doubts_of_states(states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return, as failures, what :func:`~kehu_analysis.data.checking.row_kinds.doubtful_states` found."""
     return [

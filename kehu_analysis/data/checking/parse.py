@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kehu_analysis.data.checking.days import day_of
+from kehu_analysis.data.checking.days import FROM_1900, FROM_1904, day_of
 from kehu_analysis.data.checking.numbers import EXACT, is_number, number_of
 from kehu_analysis.data.checking.texts import (
     INVISIBLE,
@@ -99,11 +99,12 @@ def column_value(column: Column, header: str, sql_type: str, timezone: str, styl
 def _value_of_text(column: Column, header: str, timezone: str, style: Style) -> str:
     text = clean_text(header)
     if column.kind == "date":
-        return day_of(text, timezone, style)
+        return day_of(text, timezone, style, _begin(header, style))
     if column.kind == "month":
         months = ", ".join(map(quoted, date_formats("month")))
         month = f"CAST(try_strptime({in_plain_characters(text)}, [{months}]) AS DATE)"
-        return f"coalesce({month}, CAST(date_trunc('month', {day_of(text, timezone, style)}) AS DATE))"
+        day = day_of(text, timezone, style, _begin(header, style))
+        return f"coalesce({month}, CAST(date_trunc('month', {day}) AS DATE))"
     if column.kind == "flag":
         yes, no = (", ".join(map(quoted, flag_words(value))) for value in (True, False))
         return f"CASE WHEN lower({text}) IN ({yes}) THEN true WHEN lower({text}) IN ({no}) THEN false END"
@@ -117,6 +118,10 @@ def _value_of_text(column: Column, header: str, timezone: str, style: Style) -> 
         return f"CASE WHEN {value} = trunc({value}) THEN CAST({value} AS BIGINT) END"
     value = number_of(text, column.sql_type, style)
     return f"CASE WHEN isfinite({value}) THEN {value} END" if column.kind == "number" else value
+
+
+def _begin(header: str, style: Style) -> str:
+    return FROM_1904 if header in style.from_1904 else FROM_1900
 
 
 def _id(raw: str, text: str) -> str:

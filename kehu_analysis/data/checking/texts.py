@@ -35,12 +35,15 @@ class Style:
         How all dates are written, as ``strptime`` has it; empty where they are read as they come.
     units
         By column of money what one stands for, where that is not 1.
+    from_1904
+        Headers of dates whose numbers count the days from 1904, as those of some workbooks do.
     """
 
     date_order: str = "day_first"
     decimal_mark: str = "."
     date_format: str = ""
     units: Mapping[str, int] = field(default_factory=dict)
+    from_1904: tuple[str, ...] = ()
 
 
 def clean_text(header: str) -> str:

@@ -117,7 +117,13 @@ def find_styles(
         found = [_number_evidence(connection, table, *one, settings) for one in opened]
         marks = _decide(found, (".", ","), "decimal_mark", table, opened)
     return [
-        Style(order, mark, settings.date_format or "", _units(table, *one, settings))
+        Style(
+            order,
+            mark,
+            settings.date_format or "",
+            _units(table, *one, settings),
+            tuple(header for header in _headers(table, *one, ("date", "month")) if header in one[0].from_1904),
+        )
         for one, order, mark in zip(opened, orders, marks, strict=True)
     ]
 

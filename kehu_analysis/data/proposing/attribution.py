@@ -10,8 +10,9 @@ import duckdb
 
 from kehu_analysis.data.proposing.columns import propose_columns
 from kehu_analysis.data.proposing.likeness import LIKE, likeness
+from kehu_analysis.data.reading.known_headers import header_test
 from kehu_analysis.data.reading.samples import Sample, take_samples
-from kehu_analysis.data.reading.sources import find_files, header_test, is_data_file, shown_name
+from kehu_analysis.data.reading.sources import find_files, is_data_file, shown_name
 from kehu_analysis.data.reading.spreadsheet import table_of_sheet
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.data.settings import DatasetSettings, TableSettings

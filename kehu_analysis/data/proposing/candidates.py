@@ -122,9 +122,10 @@ def look_at(connection: duckdb.DuckDBPyConnection, files: Sequence[OpenedFile], 
         "FROM texts_given"
     ).fetchone()
     has_year_last, has_comma = asked if asked is not None else (0, 0)
+    from_1904 = ("text",) if all(header in file.from_1904 for file in files) else ()
     readings = {
-        "date_1": (_DATE, Style()),
-        "date_2": (_DATE, Style("month_first" if has_year_last else "day_first")),
+        "date_1": (_DATE, Style(from_1904=from_1904)),
+        "date_2": (_DATE, Style("month_first" if has_year_last else "day_first", from_1904=from_1904)),
         "money_1": (_MONEY, Style()),
         "money_2": (_MONEY, Style(decimal_mark="," if has_comma else ".")),
     }

@@ -12,6 +12,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Container, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def open_delimited(
     scratch: Path,
     is_header: Callable[[Sequence[str]], bool],
     encoding: str | None = None,
+    needed: Callable[[Sequence[str]], AbstractSet[str]] = lambda _: frozenset(),
 ) -> ReadableText:
     """Make a delimited file the relation ``name`` and its broken lines ``<name>_broken``; return what was read.
 
@@ -65,13 +67,15 @@ def open_delimited(
         Tells whether a row's cells are a known header: what stands above it is passed over.
     encoding
         What the settings say; by default it is found out.
+    needed
+        Tells which of the headers are read however many there are.
 
     Raises
     ------
     DataError
         The file is no text, or has no header, or so many broken lines that not all of it can be read.
     """
-    text = make_readable(path, shown, scratch / f"{name}.csv", is_header, encoding)
+    text = make_readable(path, shown, scratch / f"{name}.csv", is_header, encoding, needed)
     readable, headers, dialect = text.path, text.headers, text.dialect
     prefix = dialect.delimiter * len(headers)
     stored = scratch / f"{name}.parquet"

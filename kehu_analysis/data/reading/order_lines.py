@@ -35,11 +35,13 @@ def with_orders(
     Raises
     ------
     DataError
-        A file lacks the column.
+        A file lacks the column, or workbooks with orders count their days from different years.
     """
     for file in (*lines, *orders):
         if on not in file.headers:
             raise DataError("no_common_column", path=file.shown, column=on, headers=", ".join(file.headers[:40]))
+    if len({bool(file.from_1904) for file in orders}) > 1:
+        raise DataError("date_systems_differ", files=", ".join(file.shown for file in orders))
     key = f"trim(CAST({identifier(on)} AS VARCHAR))"
     shared = [header for header in orders[0].headers if all(header in file.headers for file in orders)]
     columns = ", ".join(identifier(header) for header in shared)
@@ -59,7 +61,8 @@ def with_orders(
             f"LEFT JOIN {name} o ON trim(CAST(l.{identifier(on)} AS VARCHAR)) = o._order"
         )
         types = file.types | {header: orders[0].types[header] for header in added}
-        found.append(replace(file, relation=relation, types=types))
+        from_1904 = file.from_1904 | orders[0].from_1904.intersection(added)
+        found.append(replace(file, relation=relation, types=types, from_1904=from_1904))
     named = " UNION ALL ".join(f"SELECT {key} AS _order FROM {file.relation}" for file in lines)
     row = connection.execute(
         f"SELECT count(*) FROM {name} WHERE _order NOT IN (SELECT _order FROM ({named}) WHERE _order IS NOT NULL)"

@@ -17,8 +17,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from kehu_analysis.data.reading.cells import headers_of
+from kehu_analysis.data.reading.date_system import begins_in_1904
 from kehu_analysis.data.reading.sources import OpenedFile, open_file
-from kehu_analysis.data.reading.spreadsheet import first_rows, headers_of, is_workbook
+from kehu_analysis.data.reading.spreadsheet import first_rows, is_workbook
 from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, is_packed, make_readable
 from kehu_analysis.data.schema import contract, pattern_of
 from kehu_analysis.data.settings import TableSettings
@@ -95,17 +97,16 @@ def take_samples(
         connection.execute(f"CREATE TEMP TABLE {name}_rows AS FROM {name} LIMIT {N_ROWS}")
         return [Sample(replace(opened[0], relation=f"{name}_rows"), path, "", has_header=True)]
     if is_workbook(path):
-        sheets = first_rows(path, shown, N_ROWS + HEADER_ROWS)
-        found = []
-        for number, (sheet, rows) in enumerate(sheets.items()):
-            tops = [headers_of(row) for row in rows[:HEADER_ROWS]]
-            place = _header_place(tops, is_header)
+        sheets = first_rows(path, shown, N_ROWS + HEADER_ROWS, lambda rows: _header_place(_tops(rows), is_header))
+        found, is_from_1904 = [], begins_in_1904(path)
+        for number, (sheet, (rows, place)) in enumerate(sheets.items()):
             first = next((number for number, row in enumerate(rows) if any(row)), None)
             if first is None:
                 continue
             top = first if place is None else place
             label = f"{shown} [{sheet}]" if len(sheets) > 1 else shown
-            file = _as_relation(connection, f"{name}_{number}", label, tops[top], rows[top + 1 :], top + 2)
+            file = _as_relation(connection, f"{name}_{number}", label, headers_of(rows[top]), rows[top + 1 :], top + 2)
+            file = replace(file, from_1904=frozenset(file.headers if is_from_1904 else ()))
             found.append(Sample(file, path, sheet, place is not None))
         return found
     headers, values, n_above, has_header = _text_rows(path, shown, scratch / name, is_header, encoding)
@@ -155,6 +156,10 @@ def _beginning(path: Path, shown: str) -> bytes:
     end = max(start.rfind(b"\n"), start.rfind(b"\r"))
     wide = b"\x00" in start[:HEADER_ROWS]
     return start[: end + (2 if wide and end % 2 == 0 else 1)] if end > 0 else start
+
+
+def _tops(rows: Sequence[Sequence[str | None]]) -> list[list[str]]:
+    return [headers_of(row) for row in rows[:HEADER_ROWS]]
 
 
 def _header_place(rows: Sequence[Sequence[str]], is_header: Callable[[Sequence[str]], bool]) -> int | None:

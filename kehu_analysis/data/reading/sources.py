@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,8 @@ from pathlib import Path
 import duckdb
 
 from kehu_analysis.data.reading.delimited import open_delimited
+from kehu_analysis.data.reading.known_headers import header_test, needed_test
+from kehu_analysis.data.reading.merged_cells import MergedColumn, roles_of_headers
 from kehu_analysis.data.reading.spreadsheet import SUFFIXES as WORKBOOKS
 from kehu_analysis.data.reading.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
 from kehu_analysis.data.reading.text_files import FILE, ROW, distinct
@@ -50,6 +52,12 @@ class OpenedFile:
         What stands above the header, line by line.
     rounded
         By header how many numbers a spreadsheet has rounded, the row of the first, and what it says.
+    merged
+        By header what became of merged cells.
+    from_1904
+        Headers below which numbers that are days count from 1904.
+    n_left_out
+        How many columns of a very wide file were not read.
     """
 
     relation: str
@@ -59,6 +67,9 @@ class OpenedFile:
     encoding: str = ""
     above: tuple[str, ...] = ()
     rounded: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
+    merged: Mapping[str, MergedColumn] = field(default_factory=dict)
+    from_1904: frozenset[str] = frozenset()
+    n_left_out: int = 0
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -267,7 +278,16 @@ def open_file(
             return [OpenedFile(name, shown, _open_parquet(connection, path, shown, name))], []
         if is_workbook(path):
             sheets, passed_over = open_sheets(
-                connection, path, shown, name, scratch, table=table, wanted=settings.sheets, is_header=is_header
+                connection,
+                path,
+                shown,
+                name,
+                scratch,
+                table=table,
+                wanted=settings.sheets,
+                is_header=is_header,
+                roles=roles_of_headers(table, settings),
+                needed=needed_test(table, settings),
             )
             opened = [
                 OpenedFile(
@@ -276,13 +296,18 @@ def open_file(
                     dict.fromkeys(one.headers, _TEXT),
                     above=one.above,
                     rounded=one.rounded,
+                    merged=one.merged,
+                    n_left_out=one.n_left_out,
+                    from_1904=frozenset(one.headers if one.is_from_1904 else ()),
                 )
                 for one in sheets
             ]
             return opened, [f"{shown} [{sheet}]" for sheet in passed_over]
-        text = open_delimited(connection, path, shown, name, scratch, is_header, settings.encoding)
+        needed = needed_test(table, settings)
+        text = open_delimited(connection, path, shown, name, scratch, is_header, settings.encoding, needed)
         types = dict.fromkeys(text.headers, _TEXT)
-        return [OpenedFile(name, shown, types, f"{name}_broken", text.encoding, text.above)], []
+        broken = f"{name}_broken"
+        return [OpenedFile(name, shown, types, broken, text.encoding, text.above, n_left_out=text.n_left_out)], []
     except duckdb.Error as error:
         if _NO_SPACE in str(error):
             raise OSError(errno.ENOSPC, _NO_SPACE) from error
@@ -291,27 +316,6 @@ def open_file(
         if error.errno == errno.ENOSPC:  # the copy did not fit; the file is sound
             raise
         raise DataError("unreadable_file", path=shown, reason=reason_of(error)) from error
-
-
-def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str]], bool]:
-    """Return the test whether a row's cells are the header of a table: what the settings name, else what is known.
-
-    Examples
-    --------
-    >>> from kehu_analysis.data.schema import contract
-    >>> is_header = header_test(contract()["transactions"], TableSettings())
-    >>> is_header(["客户编号", "日期", "金额"]), is_header(["2026 年销售", "", ""])
-    (True, False)
-    """
-    mapped = set(settings.columns.values())
-
-    def is_header(cells: Sequence[str]) -> bool:
-        if mapped:
-            return mapped <= set(cells)
-        found = table.candidates(cells)
-        return all(name in found for name in table.required_columns if name not in settings.computed)
-
-    return is_header
 
 
 def _open_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str, name: str) -> dict[str, str]:

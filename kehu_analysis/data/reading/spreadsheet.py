@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,19 +14,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
-from kehu_analysis.data.reading.chunks import CHUNK
-from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, distinct
-from kehu_analysis.data.reading.workbook_guard import refuse_harmful
+from kehu_analysis.data.reading.cells import cell_text, headers_of, is_rounded
+from kehu_analysis.data.reading.date_system import begins_in_1904
+from kehu_analysis.data.reading.known_headers import MOST_COLUMNS, kept_places
+from kehu_analysis.data.reading.merged_cells import MergedCells, MergedColumn, Roles
+from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW
+from kehu_analysis.data.reading.workbook_opening import opened_workbook, visible_sheets
 from kehu_analysis.data.schema import Table, contract
 from kehu_analysis.engine.duckdb import path_literal, quoted
 from kehu_analysis.errors import DataError
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls")
-_BATCH = 50_000
-#: Excel keeps 15 digits of a number; of one that has more the last are not known.
-_MOST_DIGITS = 10**15
-_LARGEST_WHOLE = 10**21
-_PROTECTED = "EncryptedPackage".encode("utf-16-le")
+#: So many cells, and so many letters, are texts at a time.
+_BATCH, _BATCH_LETTERS = 500_000, 1 << 26
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,12 @@ class OpenedSheet:
         What stands above the header, row by row.
     rounded
         By header how many numbers have more digits than Excel keeps, the row of the first, and what it says.
+    merged
+        By header what became of merged cells.
+    is_from_1904
+        Whether the workbook counts its days from 1904.
+    n_left_out
+        How many columns of a very wide sheet were not read.
     """
 
     relation: str
@@ -52,6 +54,9 @@ class OpenedSheet:
     shown: str
     above: tuple[str, ...]
     rounded: Mapping[str, tuple[int, int, str]]
+    merged: Mapping[str, MergedColumn]
+    is_from_1904: bool
+    n_left_out: int
 
 
 def is_workbook(path: Path) -> bool:
@@ -73,20 +78,42 @@ def sheets_of(path: Path, shown: str) -> list[str]:
     DataError
         The file is no workbook, or protected by a password.
     """
-    with _opened(path, shown) as book:
-        return _visible(book)
+    with opened_workbook(path, shown) as book:
+        return visible_sheets(book)
 
 
-def first_rows(path: Path, shown: str, n_rows: int) -> dict[str, list[list[str | None]]]:
-    """Return the first rows of each visible sheet, cell by cell as text.
+def first_rows(
+    path: Path, shown: str, n_rows: int, header_place: Callable[[list[list[str | None]]], int | None]
+) -> dict[str, tuple[list[list[str | None]], int | None]]:
+    """Return the first rows of each visible sheet, cell by cell as text, and which of them is the header.
+
+    Parameters
+    ----------
+    path, shown
+        The workbook, and its name for readers.
+    n_rows
+        How many rows; of a very wide sheet they hold the first columns.
+    header_place
+        Told the first rows of a sheet, says which of them is the header, from 0; None where none is.
 
     Raises
     ------
     DataError
         The file is no workbook, too large, or protected by a password.
     """
-    with _opened(path, shown) as book:
-        return {name: list(islice(_rows(book, name), n_rows)) for name in _visible(book)}
+    found = {}
+    with opened_workbook(path, shown) as book:
+        for name in visible_sheets(book):
+            sheet = book.get_sheet_by_name(name)
+            rows = [row[:MOST_COLUMNS] for row in islice(sheet.iter_rows(), n_rows)]
+            texts = [list(map(cell_text, row)) for row in rows[:HEADER_ROWS]]
+            place = header_place(texts)
+            if place is not None:
+                numbered = enumerate(rows[place + 1 :], start=place + 2)
+                merged = _merged(sheet, place + 1, headers_of(texts[place]), Roles())
+                rows[place + 1 :] = [row for _, row in merged.filled(numbered)]
+            found[name] = ([list(map(cell_text, row)) for row in rows], place)
+    return found
 
 
 def table_of_sheet(name: str) -> str | None:
@@ -110,6 +137,8 @@ def open_sheets(
     table: Table,
     wanted: Sequence[str],
     is_header: Callable[[Sequence[str]], bool],
+    roles: Callable[[Sequence[str]], Roles],
+    needed: Callable[[Sequence[str]], AbstractSet[str]],
 ) -> tuple[list[OpenedSheet], list[str]]:
     """Make the sheets of a table relations ``<name>_<number>``; return them, and the names of those passed over.
 
@@ -134,6 +163,10 @@ def open_sheets(
         The sheets that the settings name; may be empty.
     is_header
         Tells whether a row's cells are a known header: what stands above it is passed over.
+    roles
+        Tells which of the headers hold sums, for merged cells.
+    needed
+        Tells which of the headers are read however many there are.
 
     Returns
     -------
@@ -145,27 +178,30 @@ def open_sheets(
     DataError
         The workbook is damaged, protected or empty, or a sheet is missing or too large.
     """
-    with _opened(path, shown) as book:
-        names = _visible(book)
+    with opened_workbook(path, shown) as book:
+        names = visible_sheets(book)
         if missing := [one for one in wanted if one not in names]:
             raise DataError("no_such_sheet", path=shown, sheets=", ".join(missing), present=", ".join(names))
         called = [one for one in names if table_of_sheet(one) == table.name]
         asked = list(wanted) or called or [one for one in names if table_of_sheet(one) is None]
-        found, without_header = _header_places(book, asked, is_header)
+        sheets = _Sheets(book)
+        found, without_header = _header_places(sheets, asked, is_header)
         # Sheets that were asked for are read whatever their header; else one is, so that the fault can be named.
         read = [*found, *without_header] if wanted or called else found or without_header[:1]
         if not read:
             raise DataError("empty_file", path=shown)
-        several = len(names) > 1
+        several, is_from_1904 = len(names) > 1, begins_in_1904(path)
         opened = [
             _store(
                 connection,
-                book,
-                one,
+                sheets.named(one),
                 place,
+                roles,
+                needed,
                 shown=f"{shown} [{one}]" if several else shown,
                 relation=f"{name}_{number}",
                 scratch=scratch,
+                is_from_1904=is_from_1904,
             )
             for number, (one, place) in enumerate(read)
         ]
@@ -173,12 +209,12 @@ def open_sheets(
 
 
 def _header_places(
-    book: python_calamine.CalamineWorkbook, sheets: Sequence[str], is_header: Callable[[Sequence[str]], bool]
+    sheets: _Sheets, names: Sequence[str], is_header: Callable[[Sequence[str]], bool]
 ) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """Return the sheets with a known header and its row; and those without, with their first row that has a cell."""
     found, without_header = [], []
-    for sheet in sheets:
-        rows = list(islice(_rows(book, sheet), HEADER_ROWS))
+    for sheet in names:
+        rows = [list(map(cell_text, row)) for row in islice(sheets.named(sheet).iter_rows(), HEADER_ROWS)]
         place = next((number for number, row in enumerate(rows) if is_header(headers_of(row))), None)
         first = next((number for number, row in enumerate(rows) if any(row)), None)
         if place is not None:
@@ -188,127 +224,79 @@ def _header_places(
     return found, without_header
 
 
-@contextmanager
-def _opened(path: Path, shown: str) -> Iterator[python_calamine.CalamineWorkbook]:
-    if path.stat().st_size == 0:
-        raise DataError("empty_file", path=shown)
-    if _is_protected(path):
-        raise DataError("protected_workbook", path=shown)
-    try:
-        refuse_harmful(path, shown)
-        with python_calamine.load_workbook(path) as book:
-            yield book
-    except python_calamine.PasswordError as error:
-        raise DataError("protected_workbook", path=shown) from error
-    except (python_calamine.CalamineError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError("no_workbook", path=shown) from error
-    except OSError as error:
-        # An archive whose beginning is lost names places before its beginning.
-        if error.errno != errno.EINVAL:
-            raise
-        raise DataError("no_workbook", path=shown) from error
-    except BaseException as error:
-        # A reader that finds what it never thought of panics; that is no reason for the program to end.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise DataError("no_workbook", path=shown) from error
+class _Sheets:
+    """The sheets of a workbook, of which the last one asked for is kept: to read a large one takes seconds."""
+
+    def __init__(self, book: python_calamine.CalamineWorkbook) -> None:
+        self._book = book
+        self._last: tuple[str, python_calamine.CalamineSheet] | None = None
+
+    def named(self, name: str) -> python_calamine.CalamineSheet:
+        if self._last is None or self._last[0] != name:
+            self._last = None  # before the next one takes memory
+            self._last = (name, self._book.get_sheet_by_name(name))
+        return self._last[1]
 
 
-def _is_protected(path: Path) -> bool:
-    # Excel wraps an encrypted workbook in its old format; that names its parts in the directory.
-    with path.open("rb") as file:
-        if not file.read(8).startswith(b"\xd0\xcf\x11\xe0"):
-            return False
-        tail = b""
-        while chunk := file.read(CHUNK):
-            if _PROTECTED in tail + chunk:
-                return True
-            tail = chunk[-len(_PROTECTED) :]
-    return False
+def _merged(sheet: python_calamine.CalamineSheet, header_row: int, headers: Sequence[str], roles: Roles) -> MergedCells:
+    _, first_column = sheet.start or (0, 0)
+    return MergedCells(sheet.merged_cell_ranges or (), first_column, header_row, headers, roles)
 
 
-def _visible(book: python_calamine.CalamineWorkbook) -> list[str]:
-    return [
-        sheet.name
-        for sheet in book.sheets_metadata
-        if sheet.visible == python_calamine.SheetVisibleEnum.Visible
-        and sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
-    ]
-
-
-def _rows(book: python_calamine.CalamineWorkbook, sheet: str) -> Iterator[list[str | None]]:
-    for row in book.get_sheet_by_name(sheet).iter_rows():
-        yield [cell_text(cell) for cell in row]
-
-
-def cell_text(cell: Any) -> str | None:
-    """Return what a cell says as text: whole numbers without a point, dates in ISO form; None where it is empty.
-
-    Examples
-    --------
-    >>> cell_text(17.0), cell_text(0.1), cell_text(datetime(2026, 1, 5)), cell_text("00017"), cell_text("")
-    ('17', '0.1', '2026-01-05', '00017', None)
-    """
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _LARGEST_WHOLE:
-        return str(int(cell))
-    if isinstance(cell, datetime):
-        # A serial number a hair below a second is that second.
-        cell = (cell + timedelta(microseconds=500_000)).replace(microsecond=0)
-        has_time = (cell.hour, cell.minute, cell.second, cell.microsecond) != (0, 0, 0, 0)
-        return str(cell.isoformat(sep=" ") if has_time else cell.date().isoformat())
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return str(cell) or None
-
-
-def headers_of(row: Sequence[str | None]) -> list[str]:
-    """Return the cells of a row as headers of which no two are the same.
-
-    Examples
-    --------
-    >>> headers_of([" date ", None, "date"])
-    ['date', 'column 2', 'date (2)']
-    """
-    return distinct([(cell or "").strip() for cell in row])
+def _next_batch(rows: Iterator[tuple[int, list[str | None]]], n_rows: int) -> list[tuple[int, list[str | None]]]:
+    batch: list[tuple[int, list[str | None]]] = []
+    n_letters = 0
+    for number, row in rows:
+        batch.append((number, row))
+        n_letters += sum(len(text) for text in row if text is not None)
+        if len(batch) >= n_rows or n_letters >= _BATCH_LETTERS:
+            break
+    return batch
 
 
 def _store(
     connection: duckdb.DuckDBPyConnection,
-    book: python_calamine.CalamineWorkbook,
-    sheet: str,
+    sheet: python_calamine.CalamineSheet,
     header_place: int,
+    roles: Callable[[Sequence[str]], Roles],
+    needed: Callable[[Sequence[str]], AbstractSet[str]],
     *,
     shown: str,
     relation: str,
     scratch: Path,
+    is_from_1904: bool,
 ) -> OpenedSheet:
     """Write a sheet's rows as texts to Parquet and make that a relation; a row without a cell is none."""
-    rows = enumerate(book.get_sheet_by_name(sheet).iter_rows(), start=1)
+    rows = enumerate(sheet.iter_rows(), start=1)
     above = tuple(" ".join(filter(None, map(cell_text, row))) for _, row in islice(rows, header_place))
     header = [cell_text(cell) for cell in next(row for _, row in rows)]
     # Columns to the right that have neither header nor value are none.
-    headers = headers_of(header)
+    every = headers_of(header)
+    merged = _merged(sheet, header_place + 1, every, roles(every))
+    kept = kept_places(every, needed(every))
+    headers = [every[place] for place in kept]
     schema = pa.schema([*((name, pa.string()) for name in headers), (ROW, pa.int64())])
     path = scratch / f"{relation}.parquet"
     rounded: dict[str, tuple[int, int, str]] = {}
 
     def noted(number: int, row: list[Any]) -> list[str | None]:
-        for place, cell in enumerate(row):
-            if isinstance(cell, float) and _MOST_DIGITS <= abs(cell) < _LARGEST_WHOLE:
-                n, first, example = rounded.get(headers[place], (0, number, cell_text(cell) or ""))
-                rounded[headers[place]] = (n + 1, first, example)
+        if len(kept) < len(every):
+            row = [row[place] for place in kept]
+        for header, cell in zip(headers, row, strict=True):
+            if is_rounded(cell):
+                n, first, example = rounded.get(header, (0, number, cell_text(cell) or ""))
+                rounded[header] = (n + 1, first, example)
         return [cell_text(cell) for cell in row]
 
     with pq.ParquetWriter(path, schema) as writer:
-        texts = ((number, noted(number, row)) for number, row in rows)
+        texts = ((number, noted(number, row)) for number, row in merged.filled(rows))
         filled = ((number, row) for number, row in texts if any(cell is not None for cell in row))
-        while batch := list(islice(filled, _BATCH)):
+        while batch := _next_batch(filled, max(_BATCH // len(headers), 1)):
             arrays = [pa.array([row[place] for _, row in batch], pa.string()) for place in range(len(headers))]
             arrays.append(pa.array([number for number, _ in batch], pa.int64()))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     connection.execute(
         f"CREATE TEMP VIEW {relation} AS SELECT *, {quoted(shown)} AS {FILE} FROM read_parquet({path_literal(path)})"
     )
-    return OpenedSheet(relation, tuple(headers), shown, above, rounded)
+    n_left_out = len(every) - len(kept)
+    return OpenedSheet(relation, tuple(headers), shown, above, rounded, merged.found, is_from_1904, n_left_out)

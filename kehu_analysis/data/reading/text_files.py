@@ -10,11 +10,14 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 from kehu_analysis.data.reading.chunks import CHUNK, chunks, decoded
 from kehu_analysis.data.reading.encodings import find_encoding
+from kehu_analysis.data.reading.known_headers import MOST_COLUMNS, kept_places
+from kehu_analysis.data.reading.wide_files import narrowed
 from kehu_analysis.errors import DataError
 
 #: Names of the two columns that every opened file gets: the file's name, and the row as a spreadsheet counts it.
@@ -23,8 +26,8 @@ DELIMITERS = (",", ";", "\t", "|")
 _OTHER_QUOTE = "'"
 #: Above its header a file may have a title and notes; so far down the header is looked for.
 HEADER_ROWS = 20
-_LONGEST_HEADER = 1 << 16
-_MOST_COLUMNS = 1000
+#: So much is looked at, and more where the lines are longer.
+_USUAL_BEGINNING, _LONGEST_BEGINNING = 1 << 16, 1 << 22
 #: What unpacks to more than this, and to so many times its own size, is no log but a trap.
 _MUCH, _MOST_TIMES = 1 << 28, 200
 _GZIP = b"\x1f\x8b"
@@ -40,13 +43,17 @@ class Dialect:
 
 @dataclass(frozen=True)
 class ReadableText:
-    """A text file in UTF-8 whose first line is the header, the lines that stood above that, and how it was written."""
+    """A text file in UTF-8 whose first line is the header, the lines that stood above that, and how it was written.
+
+    Of a very wide file ``n_left_out`` columns are not read.
+    """
 
     path: Path
     headers: tuple[str, ...]
     dialect: Dialect
     above: tuple[str, ...]
     encoding: str
+    n_left_out: int = 0
 
     @property
     def n_lines_above(self) -> int:
@@ -55,7 +62,12 @@ class ReadableText:
 
 
 def make_readable(
-    path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool], encoding: str | None = None
+    path: Path,
+    shown: str,
+    copy: Path,
+    is_header: Callable[[Sequence[str]], bool],
+    encoding: str | None = None,
+    needed: Callable[[Sequence[str]], AbstractSet[str]] = lambda _: frozenset(),
 ) -> ReadableText:
     """Return a text file ready for reading: itself where it is so already, else a copy.
 
@@ -71,6 +83,8 @@ def make_readable(
         Tells whether a row's cells are a header that the contract or the settings know.
     encoding
         What the settings say; by default it is found out.
+    needed
+        Tells which of the headers are read however many there are.
 
     Raises
     ------
@@ -94,7 +108,13 @@ def make_readable(
     headers, dialect, above = read_header(readable, shown, is_header)
     if above:
         readable = _below(readable, len(above), copy.with_suffix(".below"))
-    return ReadableText(readable, tuple(headers), dialect, tuple(above), encoding.removesuffix("-sig"))
+    kept = kept_places(headers, needed(headers))
+    if n_left_out := len(headers) - len(kept):
+        readable = narrowed(
+            readable, shown, copy.with_suffix(".narrow"), len(headers), kept, dialect.delimiter, dialect.quote
+        )
+        headers = [headers[place] for place in kept]
+    return ReadableText(readable, tuple(headers), dialect, tuple(above), encoding.removesuffix("-sig"), n_left_out)
 
 
 def read_header(
@@ -111,12 +131,17 @@ def read_header(
         The first line is empty, or longer than the header of any table.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        start = file.read(_LONGEST_HEADER)
+        start = file.read(_USUAL_BEGINNING)
+        is_wide = any(start.count(delimiter) > MOST_COLUMNS for delimiter in DELIMITERS)
+        while is_wide and start.count("\n") < HEADER_ROWS and len(start) < _LONGEST_BEGINNING:
+            if not (more := file.read(len(start))):
+                break
+            start += more
     lines = start.split("\n")
-    if len(start) == _LONGEST_HEADER and len(lines) == 1:
+    if len(start) >= _LONGEST_BEGINNING and len(lines) == 1:
         n_columns = len(_split_header(start)[0])
         # Cut off, the header would fit no line, and each of them would be kept as broken.
-        if n_columns > _MOST_COLUMNS:
+        if n_columns > MOST_COLUMNS:
             raise DataError("too_wide", path=shown, n_columns=n_columns)
     for n_above in range(min(HEADER_ROWS, len(lines))):
         headers, dialect = _split_header("\n".join(lines[n_above:]))

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from kehu_analysis.data import open_dataset
 from kehu_analysis.errors import DataError, InsufficientDataError, UsageError
 from kehu_analysis.loyalty import STATES, call_list_levels, customer_states
 from kehu_analysis.loyalty.renewals import Purchases, fit_renewals
 from kehu_analysis.simulate import simulate_company
 from kehu_analysis.summaries import customer_history
+from tests.loyalty.order_of_states import reversals
 from tests.loyalty.relations import AS_OF, crowd, history
 from tests.scale import at_scale, scaled
 
@@ -243,3 +245,12 @@ def _log_normal_rule(past, silence):
     # The spread of a Poisson buyer's log waits, pi / sqrt(6), stood for all but the most regular.
     limit = np.exp(mean + 1.645 * np.pi / np.sqrt(6))
     return (n >= 3) & (silence > np.nan_to_num(limit, nan=np.inf))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("as_of", [date(1997, 9, 30), date(1997, 12, 31)])
+def test_on_cdnow_later_states_buy_less(as_of):
+    dataset = open_dataset("data/cdnow")
+    log = pd.read_parquet(dataset.path("transactions"), columns=["customer_id", "date", "amount"])
+    log = log.assign(date=pd.to_datetime(log["date"]), amount=log["amount"].astype(float))
+    assert reversals(log, as_of) == []

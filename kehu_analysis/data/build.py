@@ -12,6 +12,7 @@ import duckdb
 
 from kehu_analysis.data.checking.failures import (
     cross_failures,
+    doubts_of_currencies,
     doubts_of_rounding,
     doubts_of_states,
     doubts_of_totals,
@@ -21,7 +22,13 @@ from kehu_analysis.data.checking.failures import (
 )
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
 from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
-from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
+from kehu_analysis.data.checking.row_kinds import (
+    CurrencyFound,
+    currencies_of_files,
+    doubtful_states,
+    foreign_currencies,
+    refuse_mixed_currencies,
+)
 from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.log_facts import log_facts, write_log_days
@@ -111,7 +118,9 @@ def _build_table(
     with watch(connection, table.name, "open"):
         lines_of = line_files(root, settings) if table.name == "transactions" else []
         named = (lines_of, [shown_name(path, root) for path in lines_of]) if lines_of else None
-        parts, passed_over, n_without = _open_parts(connection, table, paths, shown, wanted, scratch, named)
+        parts, passed_over, n_without, foreign = _open_parts(
+            connection, table, paths, shown, wanted, scratch, named, currency=settings.currency
+        )
     with watch(connection, table.name, "judge"):
         columns = classify(
             connection,
@@ -140,7 +149,7 @@ def _build_table(
     failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
-    failures += doubts_of_states(states)
+    failures += doubts_of_states(states) + doubts_of_currencies(foreign, shown)
     if n_without:
         failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)
@@ -157,6 +166,7 @@ def _build_table(
         "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
         "totals": totals,
         "states": states,
+        "foreign_currencies": [{"column": one.column, "name": one.name} for one in foreign],
         "lines": lines,
     }, failures
 
@@ -175,8 +185,13 @@ def _open_parts(
     settings: TableSettings,
     scratch: Path,
     lines: tuple[Sequence[Path], Sequence[str]] | None = None,
-) -> tuple[list[Part], list[str], int]:
-    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line."""
+    *,
+    currency: str,
+) -> tuple[list[Part], list[str], int, list[CurrencyFound]]:
+    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line.
+
+    And the currencies of amounts that are not the dataset's.
+    """
     files, passed_over = _open_files(connection, table, paths, shown, settings, scratch)
     n_without = 0
     if lines:
@@ -187,11 +202,14 @@ def _open_parts(
         files = take_apart(connection, files, settings.crosstab)
     opened = [(file, map_columns(table, file, settings)) for file in files]
     check_agreement(table, opened, settings)
+    foreign: list[CurrencyFound] = []
     if table.name == "transactions":
-        refuse_mixed_currencies(connection, opened, settings)
+        found = currencies_of_files(connection, opened, settings)
+        refuse_mixed_currencies(found, settings, currency)
+        foreign = foreign_currencies(found, settings, currency)
     styles = find_styles(connection, table, opened, settings)
     parts = [Part(*one, style, plain_ids(connection, table, *one)) for one, style in zip(opened, styles, strict=True)]
-    return parts, passed_over, n_without
+    return parts, passed_over, n_without, foreign
 
 
 def _open_files(

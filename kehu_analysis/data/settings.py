@@ -83,14 +83,15 @@ def _is_plain(value: str | int | float) -> bool:
 class AmountFrom(_Strict):
     """The headers of the columns that make the amount, where the file has no amounts.
 
-    Quantity times unit price, less a share (``discount_rate``) and a sum (``discount``) where there are such; or debit
-    less credit.
+    Quantity times unit price, less a share (``discount_rate``; ``paid_rate`` is what remains) and a sum (``discount``)
+    where there are such; or debit less credit.
     """
 
     quantity: str | None = None
     unit_price: str | None = None
     discount: str | None = None
     discount_rate: str | None = None
+    paid_rate: str | None = None
     debit: str | None = None
     credit: str | None = None
 

@@ -257,6 +257,10 @@ def _section(table: TableProposal, currency: str, lang: str) -> Iterator[str]:
     if table.amount_from is not None:
         yield _comment(labels.label("ui.draft_amount_from", lang))
         yield f"amount_from = {toml_value(table.amount_from.headers)}  {_comment(check)}"
+        for header in table.unclear_discounts:
+            yield _comment(labels.render("ui.draft_unclear_discount", lang, header=shown(header)))
+            for part in ("discount_rate", "paid_rate", "discount"):
+                yield f"{_off(f'amount_from = {toml_value({**table.amount_from.headers, part: header})}')}  {_comment(fill)}"
     yield ""
     yield f"[tables.{table.table}.columns]"
     kept = table.kept.get("columns", {})

@@ -93,8 +93,9 @@ def _headers_of_columns(table: Table, opened: OpenedFile, settings: TableSetting
         candidates.pop("amount", None)
     candidates |= {column: [header] for column, header in settings.columns.items()}
     chosen = set(settings.columns.values())
-    if settings.amount_from is not None and settings.amount_from.discount_rate is not None:
-        chosen.add(settings.amount_from.discount_rate)  # a share, not a sum
+    if settings.amount_from is not None:
+        shares = (settings.amount_from.discount_rate, settings.amount_from.paid_rate)
+        chosen |= {header for header in shares if header is not None}  # shares, not sums
     headers = {}
     for column, found in candidates.items():
         free = found if column in settings.columns else [header for header in found if header not in chosen]

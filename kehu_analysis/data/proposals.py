@@ -226,10 +226,12 @@ def _proposal(
         proposed = propose_lines(connection, table, samples, root, scratch, settings.timezone)
         if proposed is not None:
             lines, of_lines = proposed
+            of_orders = tuple(one for one in columns.open if one.column != "amount")
+            of_amount = tuple(one for one in of_lines.open if one.column == "amount" and one.chosen is not None)
             columns = replace(
                 columns,
-                recognised={**of_lines.headers, **columns.recognised},
-                open=tuple(one for one in columns.open if one.column != "amount"),
+                recognised={**of_lines.recognised, **columns.recognised},
+                open=(*of_orders, *of_amount),
                 amount_from=of_lines.amount_from,
             )
     own = fault if fault is not None and fault.details.get("table") == table.name else None
@@ -257,11 +259,14 @@ def _proposal(
             account,
             across=across,
         )
+    sheets = found.sheets
+    if lines is not None and lines.source is None and not sheets and not wanted.sheets:
+        sheets = tuple(dict.fromkeys(sample.sheet for sample in samples))
     return TableProposal(
         table=table.name,
         files=tuple(dict.fromkeys(sample.file.shown for sample in samples)),
         source=found.source,
-        sheets=found.sheets,
+        sheets=sheets,
         source_is_sure=found.is_sure
         and has_header
         and not any(one.is_left(columns.amount_from) for one in columns.open),

@@ -33,6 +33,7 @@ from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
+from kehu_analysis.data.proposing.likeness import is_ruled_out
 from kehu_analysis.data.reading.cross_tables import take_apart
 from kehu_analysis.data.reading.order_lines import with_orders
 from kehu_analysis.data.reading.sources import OpenedFile, line_files, open_file, shown_name
@@ -150,6 +151,8 @@ def _build_table(
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
     failures += doubts_of_states(states) + doubts_of_currencies(foreign, shown)
+    if table.name == "transactions":
+        failures += _doubts_of_customer(table, parts)
     if n_without:
         failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)
@@ -169,6 +172,18 @@ def _build_table(
         "foreign_currencies": [{"column": one.column, "name": one.name} for one in foreign],
         "lines": lines,
     }, failures
+
+
+def _doubts_of_customer(table: Table, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return, where the settings take a column for the customer whose header says that it is something else."""
+    column = table.column("customer_id")
+    assert column is not None  # every log has customers
+    headers = {part.mapping.headers.get("customer_id", ""): part.file.shown for part in reversed(parts)}
+    return [
+        failure(table.name, "doubtful_customer", file=shown) | {"column": header}
+        for header, shown in headers.items()
+        if is_ruled_out(header, column)
+    ]
 
 
 def _totals(connection: duckdb.DuckDBPyConnection, table: Table, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -458,6 +458,12 @@ def test_months_that_repeat_are_refused(tmp_path):
     assert refused(folder).code == "periods_repeat"
 
 
+def test_customer_that_settings_take_from_a_quantity_is_warned_of(tmp_path):
+    said = '[tables.transactions.columns]\ncustomer_id = "购买数量"\n'
+    dataset = checked(put(tmp_path / "d", said, a__csv=text_of("日期,金额,购买数量", [(*row[1:], 2) for row in ROWS])))
+    assert "doubtful_customer" in reasons(dataset)
+
+
 # --- what a fault says beside the draft ----------------
 
 

@@ -11,6 +11,7 @@ import duckdb
 
 from kehu_analysis.data.checking.failures import (
     cross_failures,
+    doubts_of_currencies,
     doubts_of_merged,
     doubts_of_rounding,
     doubts_of_states,
@@ -21,12 +22,19 @@ from kehu_analysis.data.checking.failures import (
 )
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
 from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
-from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
+from kehu_analysis.data.checking.row_kinds import (
+    CurrencyFound,
+    currencies_of_files,
+    doubtful_states,
+    foreign_currencies,
+    refuse_mixed_currencies,
+)
 from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.companies import count_by_company
 from kehu_analysis.data.log_facts import log_facts, write_log_days
 from kehu_analysis.data.progress import Watch, let_be_watched
+from kehu_analysis.data.proposing.likeness import is_ruled_out
 from kehu_analysis.data.reading.cross_tables import take_apart
 from kehu_analysis.data.reading.order_lines import with_orders
 from kehu_analysis.data.reading.sources import OpenedFile, line_files, open_file, shown_name
@@ -117,7 +125,9 @@ def _build_table(
     with watch(connection, table.name, "open"):
         lines_of = line_files(root, settings) if table.name == "transactions" else []
         named = (lines_of, [shown_name(path, root) for path in lines_of]) if lines_of else None
-        parts, passed_over, n_without = _open_parts(connection, table, paths, shown, wanted, scratch, named)
+        parts, passed_over, n_without, foreign = _open_parts(
+            connection, table, paths, shown, wanted, scratch, named, currency=settings.currency
+        )
     with watch(connection, table.name, "judge"):
         columns = classify(
             connection,
@@ -146,7 +156,9 @@ def _build_table(
     failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts) + doubts_of_merged(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
-    failures += doubts_of_states(states)
+    failures += doubts_of_states(states) + doubts_of_currencies(foreign, shown)
+    if table.name == "transactions":
+        failures += _doubts_of_customer(table, parts)
     if n_without:
         failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)
@@ -165,6 +177,7 @@ def _build_table(
         "merged": _merged(parts),
         "totals": totals,
         "states": states,
+        "foreign_currencies": [{"column": one.column, "name": one.name} for one in foreign],
         "lines": lines,
     }, failures
 
@@ -176,6 +189,18 @@ def _merged(parts: Sequence[Part]) -> dict[str, int]:
         for header, column in part.file.merged.items():
             found[header] = found.get(header, 0) + column.n_filled
     return {header: n for header, n in found.items() if n}
+
+
+def _doubts_of_customer(table: Table, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return, where the settings take a column for the customer whose header says that it is something else."""
+    column = table.column("customer_id")
+    assert column is not None  # every log has customers
+    headers = {part.mapping.headers.get("customer_id", ""): part.file.shown for part in reversed(parts)}
+    return [
+        failure(table.name, "doubtful_customer", file=shown) | {"column": header}
+        for header, shown in headers.items()
+        if is_ruled_out(header, column)
+    ]
 
 
 def _totals(connection: duckdb.DuckDBPyConnection, table: Table, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -192,23 +217,36 @@ def _open_parts(
     settings: TableSettings,
     scratch: Path,
     lines: tuple[Sequence[Path], Sequence[str]] | None = None,
-) -> tuple[list[Part], list[str], int]:
-    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line."""
+    *,
+    currency: str,
+) -> tuple[list[Part], list[str], int, list[CurrencyFound]]:
+    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line.
+
+    And the currencies of amounts that are not the dataset's.
+    """
     files, passed_over = _open_files(connection, table, paths, shown, settings, scratch)
     n_without = 0
     if lines:
-        of_lines, _ = _open_files(connection, table, *lines, settings, scratch, name="lines")
         assert settings.lines is not None  # else there were no files of lines
-        files, n_without = with_orders(connection, of_lines, files, settings.lines.on)
+        sheet, on = settings.lines.sheet, settings.lines.on
+        theirs = settings.model_copy(update={"sheet": sheet, "columns": {"order_id": on}, "lines": None})
+        of_lines, _ = _open_files(connection, table, *lines, theirs, scratch, name="lines")
+        if not settings.sheets and sheet is not None:
+            files = [file for file in files if not file.shown.endswith(f"[{sheet}]")]
+            passed_over = [name for name in passed_over if not name.endswith(f"[{sheet}]")]
+        files, n_without = with_orders(connection, of_lines, files, on, settings.lines.key)
     if settings.crosstab is not None:
         files = take_apart(connection, files, settings.crosstab)
     opened = [(file, map_columns(table, file, settings)) for file in files]
     check_agreement(table, opened, settings)
+    foreign: list[CurrencyFound] = []
     if table.name == "transactions":
-        refuse_mixed_currencies(connection, opened, settings)
+        found = currencies_of_files(connection, opened, settings)
+        refuse_mixed_currencies(found, settings, currency)
+        foreign = foreign_currencies(found, settings, currency)
     styles = find_styles(connection, table, opened, settings)
     parts = [Part(*one, style, plain_ids(connection, table, *one)) for one, style in zip(opened, styles, strict=True)]
-    return parts, passed_over, n_without
+    return parts, passed_over, n_without, foreign
 
 
 def _open_files(

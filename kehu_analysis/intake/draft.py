@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from kehu_analysis import labels
+from kehu_analysis.data import Dataset
+from kehu_analysis.data.checking.failures import last_rows
+from kehu_analysis.data.checking.mapping import listed
 from kehu_analysis.data.proposals import (
-    Candidate,
-    ColumnProposal,
     Proposals,
     TableProposal,
     propose_settings,
 )
 from kehu_analysis.data.schema import contract
-from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings
+from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
 from kehu_analysis.intake.account import argument, printable, shown
+from kehu_analysis.intake.draft_columns import column_lines, comment, listed_texts, off
+from kehu_analysis.intake.draft_on_terminal import table_lines
+from kehu_analysis.intake.draft_rows import kept_filters, row_kind_lines
 from kehu_analysis.intake.results import results_folder
 from kehu_analysis.intake.toml_text import toml_key, toml_value
 
@@ -30,24 +35,83 @@ _MENDED_BY_SETTINGS = (
     "missing_column",
     "ambiguous_column",
     "mapped_header_missing",
+    "date_era",
     "date_order",
     "decimal_mark",
     "no_transactions",
     "no_such_sheet",
     "source_missing",
     "no_header",
+    "mixed_currencies",
+    "cross_table",
 )
+#: Without such a column there is nothing to choose from, and no draft helps.
+_NOTHING_LIKE = {"customer_id": "no_customer_column", "date": "no_date_column"}
 #: Ends a draft, with a digest of what stands above: so one that was edited is known from one that was not.
 _MARK = "# kehu:draft:"
-_LONGEST_SAMPLE, _LONGEST_HEADER, _LONGEST_LINE = 24, 30, 10_000
-_SAMPLES_ON_TERMINAL, _CANDIDATES_ON_TERMINAL = 3, 4
+_LONGEST_SAMPLE, _LONGEST_LINE = 24, 10_000
 _EXAMPLES: Mapping[str, Any] = {"amounts_include_tax": True, "complete_until": date(2026, 9, 30)}
 _EXAMPLE_COST = 350.0
 #: What of a table's settings stands in sections of its own.
 _PARTS = ("columns", "filters")
 
 
-def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> list[str]:
+def restated(data: Path, fault: DataError) -> tuple[DataError, Proposals | None]:
+    """Return a fault in the words of what is proposed, and the proposals; None where settings do not mend it.
+
+    The check names the headers of the first row, where the proposals may have found those below a title.
+    """
+    if not fault.code.startswith(_MENDED_BY_SETTINGS):
+        return fault, None
+    proposals = propose_settings(data, fault)
+    found = next((one for one in proposals.needed if one.table == fault.details.get("table")), None)
+    if fault.code != "missing_column" or found is None or not found.has_header:
+        return fault, proposals
+    details = {**fault.details, "headers": listed(found.headers)}
+    for column in ("customer_id", "date"):
+        nothing = any(one.column == column and not one.candidates and one.fault == "missing" for one in found.columns)
+        if nothing and found.table == "transactions":
+            return DataError(_NOTHING_LIKE[column], **details), proposals
+    missing = [one.column for one in found.columns if one.fault == "missing"]
+    missing += ["amount"] if found.lines is not None else []
+    if missing:
+        fault = DataError(fault.code, **{**details, "columns": ", ".join(missing)})
+    return fault, proposals
+
+
+def confirmation_lines(data: Path, dataset: Dataset, out: Path | None, lang: str) -> list[str]:
+    """Write a draft where a check came to its end and found what settings should say, and say where it is.
+
+    Parameters
+    ----------
+    data
+        The folder or file that was checked.
+    dataset
+        What the check made of it.
+    out, lang
+        As for :func:`draft_lines`.
+    """
+    log = dataset.account["tables"]["transactions"]
+    is_asked = log.get("states") or log.get("foreign_currencies") or last_rows(dataset.account)
+    if not is_asked:
+        return []
+    proposals = propose_settings(data, account=dataset.account)
+    tables = tuple(
+        replace(one, columns=(), styles=(), source=(), rivals=(), sheets=(), lines=None)
+        for one in proposals.tables
+        if one.table == "transactions" and one.kinds.is_needed
+    )
+    if not tables:
+        return []
+    narrow = replace(proposals, tables=tables)
+    path = write_draft(narrow, out or results_folder(proposals), data, lang)
+    lines = ["", labels.render("ui.draft_ready", lang, path=path), *_next_steps(narrow, data, lang)]
+    return [printable(labels.shortened(line, _LONGEST_LINE)) for line in lines]
+
+
+def draft_lines(
+    data: Path, fault: DataError, out: Path | None, lang: str, proposals: Proposals | None = None
+) -> list[str]:
     """Write a draft of ``dataset.toml`` where one helps, and say what it proposes, where it is and what to do next.
 
     Parameters
@@ -60,6 +124,8 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
         Where results go; by default ``reports/<dataset>/check``.
     lang
         ``"zh"`` or ``"en"``.
+    proposals
+        Those of :func:`restated`; by default they are looked for.
 
     Returns
     -------
@@ -71,12 +137,11 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
     RunError
         The draft cannot be written.
     """
-    if not fault.code.startswith(_MENDED_BY_SETTINGS):
+    if proposals is None:
+        _, proposals = restated(data, fault)
+    if proposals is None or not proposals.needed:
         return []
-    proposals = propose_settings(data, fault)
-    if not proposals.needed:
-        return []
-    lines = [line for table in proposals.needed for line in _table_lines(table, lang)]
+    lines = [line for table in proposals.needed for line in table_lines(table, lang)]
     if any(table.can_help for table in proposals.needed):
         path = write_draft(proposals, out or results_folder(proposals), data, lang)
         lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, data, lang)]
@@ -138,16 +203,16 @@ def draft_text(proposals: Proposals, data: Path, lang: str) -> str:
     """Return the draft: valid TOML, each line explained in the reader's language."""
     steps = ("edit", "save", "check")
     values = {"path": proposals.settings_path, "data": argument(data), "name": proposals.name}
-    lines = [_comment(labels.render("ui.draft_title", lang, **values)), "#"]
+    lines = [comment(labels.render("ui.draft_title", lang, **values)), "#"]
     lines += [
-        _comment(f"{number}. {labels.render(f'ui.draft_step_{step}', lang, **values)}")
+        comment(f"{number}. {labels.render(f'ui.draft_step_{step}', lang, **values)}")
         for number, step in enumerate(steps, start=1)
     ]
-    lines += ["", _comment(labels.label("ui.draft_general", lang)), *_general_lines(proposals, lang)]
+    lines += ["", comment(labels.label("ui.draft_general", lang)), *_general_lines(proposals, lang)]
     proposed = {table.table: table for table in proposals.tables}
     for name in contract():
         if name in proposed:
-            lines += ["", *_section(proposed[name], lang)]
+            lines += ["", *_section(proposed[name], proposals.settings.currency, lang)]
         elif name in proposals.settings.tables:
             kept = proposals.settings.table(name).model_dump(exclude_unset=True, exclude_none=True)
             lines += ["", *_kept_section(name, kept)]
@@ -162,159 +227,85 @@ def _general_lines(proposals: Proposals, lang: str) -> Iterator[str]:
         example = proposals.name if name == "name" else _EXAMPLES.get(name, field.default)
         value = said.get(name, _EXAMPLE_COST if example is None else example)
         line = f"{name} = {toml_value(value)}"
-        meaning = _comment(labels.label(f"ui.draft_setting.{name}", lang))
-        yield f"{line if name in said else _off(line)}  {meaning}"
+        meaning = comment(labels.label(f"ui.draft_setting.{name}", lang))
+        found = next((one.kinds.currency for one in proposals.tables if one.kinds.currency), "")
+        if name == "currency" and found:
+            # What dataset.toml says by itself is not overruled.
+            mark = labels.label(f"ui.draft_mark_{'fill' if name in said else 'check'}", lang)
+            meaning = comment(f"{mark} · {labels.render('ui.draft_currency', lang, found=found, currency=value)}")
+            if name in said:
+                yield line
+            line = f"{name} = {toml_value(found)}"
+            yield f"{off(line) if name in said else line}  {meaning}"
+        else:
+            yield f"{line if name in said else off(line)}  {meaning}"
 
 
-def _section(table: TableProposal, lang: str) -> Iterator[str]:
+def _section(table: TableProposal, currency: str, lang: str) -> Iterator[str]:
     """Return the lines of one table: where it is, how its values are written, its columns, its filters."""
     check, fill = (labels.label(f"ui.draft_mark_{mark}", lang) for mark in ("check", "fill"))
-    yield _comment(f"—— {labels.label(f'table.{table.table}', lang)} ——")
-    yield _comment(labels.render("ui.draft_files", lang, files=_listed(table.files, lang)))
+    yield comment(f"—— {labels.label(f'table.{table.table}', lang)} ——")
+    yield comment(labels.render("ui.draft_files", lang, files=listed_texts(table.files, lang)))
     if not table.has_header:
-        yield _comment(labels.label("ui.draft_no_header", lang))
+        yield comment(labels.label("ui.draft_no_header", lang))
     yield f"[tables.{table.table}]"
-    yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in _PARTS)
+    replaced = (*_PARTS, "last_row") if table.kinds.last_row else _PARTS
+    yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in replaced)
+    if table.kinds.last_row:
+        yield comment(labels.label("ui.draft_last_row", lang))
+        yield f"{table.kinds.last_row}  {comment(check)}"
     yield from _source_lines(table, check, fill, lang)
     yield from _style_lines(table, check, fill, lang)
     if table.lines is not None:
-        yield _comment(labels.label("ui.draft_lines", lang))
-        yield f"lines = {toml_value(table.lines.model_dump())}  {_comment(check)}"
+        yield comment(labels.label("ui.draft_lines", lang))
+        yield f"lines = {toml_value(table.lines.model_dump(exclude_none=True))}  {comment(check)}"
     if table.amount_from is not None:
-        yield _comment(labels.label("ui.draft_amount_from", lang))
-        yield f"amount_from = {toml_value(table.amount_from.headers)}  {_comment(check)}"
+        yield comment(labels.label("ui.draft_amount_from", lang))
+        yield f"amount_from = {toml_value(table.amount_from.headers)}  {comment(check)}"
+        for header in table.unclear_discounts:
+            yield comment(labels.render("ui.draft_unclear_discount", lang, header=shown(header)))
+            parts = table.amount_from.headers
+            others = ({**parts, part: header} for part in ("discount_rate", "paid_rate", "discount"))
+            yield from (f"{off(f'amount_from = {toml_value(other)}')}  {comment(fill)}" for other in others)
     yield ""
     yield f"[tables.{table.table}.columns]"
     kept = table.kept.get("columns", {})
     yield from (f"{toml_key(name)} = {toml_value(header)}" for name, header in kept.items())
     recognised = {name: header for name, header in table.recognised.items() if name not in kept}
     if recognised:
-        yield _comment(labels.label("ui.draft_recognised", lang))
-    yield from (_off(f"{toml_key(name)} = {toml_value(header)}") for name, header in recognised.items())
+        yield comment(labels.label("ui.draft_recognised", lang))
+    yield from (off(f"{toml_key(name)} = {toml_value(header)}") for name, header in recognised.items())
     for column in table.columns:
-        yield from _column_lines(column, table, check, fill, lang)
+        yield from column_lines(column, table, check, fill, lang)
     if table.unused:
-        yield _comment(labels.render("ui.draft_unused", lang, headers=_listed(table.unused, lang)))
-    yield from _filter_lines(table.table, table.kept.get("filters", []))
+        yield comment(labels.render("ui.draft_unused", lang, headers=listed_texts(table.unused, lang)))
+    yield from kept_filters(table.kept.get("filters", []), table.table)
+    yield from row_kind_lines(table.kinds, table.table, table.kept, currency, (check, fill), lang)
 
 
 def _source_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
     for name, values in (("source", table.source), ("sheet", table.sheets)):
         if values:
             line = f"{name} = {toml_value(list(values) if len(values) > 1 else values[0])}"
-            yield f"{line if table.source_is_sure else _off(line)}  {_comment(fill if table.rivals else check)}"
+            yield f"{line if table.source_is_sure else off(line)}  {comment(fill if table.rivals else check)}"
     if table.rivals:
-        yield _comment(labels.render("ui.draft_rivals", lang, files=_listed(table.rivals, lang)))
-        yield from (f"{_off(f'source = {toml_value(name)}')}  {_comment(fill)}" for name in table.rivals)
+        yield comment(labels.render("ui.draft_rivals", lang, files=listed_texts(table.rivals, lang)))
+        yield from (f"{off(f'source = {toml_value(name)}')}  {comment(fill)}" for name in table.rivals)
 
 
 def _style_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
     for style in table.styles:
-        yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
+        yield comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
         for choice in style.choices:
             line = f"{style.setting} = {toml_value(choice)}"
             mark = check if style.chosen == choice else fill
-            yield f"{line if style.chosen == choice else _off(line)}  {_comment(mark)}"
-
-
-def _column_lines(column: ColumnProposal, table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
-    meaning = labels.label(f"contract.{table.table}.{column.column}", lang)
-    yield "#"
-    yield _comment(labels.render("ui.draft_column", lang, column=column.column, meaning=meaning))
-    if column.named:
-        yield _comment(labels.render("ui.draft_named", lang, header=shown(column.named)))
-    is_left = column.is_left(table.amount_from)
-    if is_left and not column.candidates:
-        code = "ui.draft_no_customer" if column.column == "customer_id" else "ui.draft_no_candidate"
-        yield _comment(labels.label(code, lang))
-    for one in column.candidates:
-        is_chosen = one.header == column.chosen
-        mark = f"{check if is_chosen else fill} · " if is_chosen or is_left else ""
-        line = f"{toml_key(column.column)} = {toml_value(one.header)}"
-        yield f"{line if is_chosen else _off(line)}  {_comment(mark + _evidence(one, lang))}"
-    if is_left and not column.candidates:
-        yield f"{_off(toml_key(column.column) + ' = ' + toml_value(''))}  {_comment(fill)}"
-
-
-def _evidence(one: Candidate, lang: str) -> str:
-    samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples], lang)
-    words = labels.render("ui.draft_samples", lang, samples=samples)
-    if one.readable < 1:
-        words += labels.render("ui.draft_readable", lang, share=labels.format_value(one.readable, "share"))
-    return words
+            yield f"{line if style.chosen == choice else off(line)}  {comment(mark)}"
 
 
 def _kept_section(name: str, kept: Mapping[str, Any]) -> Iterator[str]:
     yield f"[tables.{name}]"
     yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in kept.items() if key != "filters")
-    yield from _filter_lines(name, kept.get("filters", []))
-
-
-def _filter_lines(table: str, filters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for rule in filters:
-        yield ""
-        yield f"[[tables.{table}.filters]]"
-        yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in rule.items())
-
-
-def _comment(text: str) -> str:
-    return f"# {printable(labels.shortened(text, _LONGEST_LINE))}"
-
-
-def _off(line: str) -> str:
-    return f"# {line}"
-
-
-def _listed(texts: Sequence[str], lang: str) -> str:
-    return labels.label("ui.list_separator", lang).join(map(shown, texts))
-
-
-def _table_lines(table: TableProposal, lang: str) -> list[str]:
-    """Return what the terminal says of a table: for each open column the best candidates with values."""
-    files = _listed(table.files, lang)
-    lines = [labels.render("ui.draft_table", lang, table=labels.label(f"table.{table.table}", lang), files=files)]
-    if not table.has_header:
-        lines.append("  " + labels.label("ui.draft_no_header", lang))
-    rows = [row for column in table.columns for row in _rows(column, table, lang)]
-    if table.source:
-        rows.insert(0, ("source", "✓" if table.source_is_sure else "?", _listed(table.source, lang), ""))
-        rows[1:1] = [("", "?", shown(name), "") for name in table.rivals]
-    if table.lines is not None:
-        rows.append(("lines", "✓", shown(table.lines.source), f"on = {shown(table.lines.on)}"))
-        factors = table.amount_from.headers.items() if table.amount_from is not None else ()
-        rows += (
-            [("amount", "✓", " · ".join(f"{name} = {shown(header)}" for name, header in factors), "")]
-            if factors
-            else []
-        )
-    for style in table.styles:
-        words = style.chosen or " / ".join(style.choices)
-        rows.append((style.setting, "✓" if style.chosen else "?", words, shown(style.example)))
-    # What is said where there is nothing to show needs no column.
-    widths = [
-        max((labels.text_width(row[place]) for row in rows if row[3] or place < 2), default=0) for place in range(3)
-    ]
-    for row in rows:
-        cells = [cell + " " * (width - labels.text_width(cell)) for cell, width in zip(row, widths, strict=False)]
-        lines.append(f"  {'  '.join([*cells, row[3]])}".rstrip())
-    return lines
-
-
-def _rows(column: ColumnProposal, table: TableProposal, lang: str) -> list[tuple[str, str, str, str]]:
-    rows = []
-    if column.column == "amount" and table.amount_from is not None:
-        rows.append(("", "✓", _parts_words(table.amount_from), ""))
-    for one in column.candidates[:_CANDIDATES_ON_TERMINAL]:
-        samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples[:_SAMPLES_ON_TERMINAL]], lang)
-        rows.append(("", "✓" if one.header == column.chosen else "?", shown(one.header, _LONGEST_HEADER), samples))
-    if not rows:
-        code = "ui.draft_no_customer" if column.column == "customer_id" else "ui.draft_no_candidate"
-        rows.append(("", "✗", labels.label(code, lang), ""))
-    return [(column.column, *rows[0][1:]), *rows[1:]]
-
-
-def _parts_words(parts: AmountFrom) -> str:
-    return " · ".join(f"{name} = {shown(header, _LONGEST_HEADER)}" for name, header in parts.headers.items())
+    yield from kept_filters(kept.get("filters", []), name)
 
 
 def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:

@@ -109,15 +109,31 @@ def _quarters(dataset: Dataset, lang: str) -> str:
 def _columns(dataset: Dataset, lang: str) -> str:
     headers = dataset.account["tables"]["transactions"]["columns"]
     said = [f"{name} = {shown(header, 30)}" for name, header in headers.items() if header]
+    parts = dataset.account["settings"]["tables"].get("transactions", {}).get("amount_from") or {}
+    named = {name: shown(header, 30) for name, header in parts.items() if header}
+    if named:
+        said.insert(0, f"amount = {_formula(named)}")
     return labels.label("ui.list_separator", lang).join(said)
+
+
+def _formula(parts: dict[str, str]) -> str:
+    """Return in signs how an amount is made of columns."""
+    if "debit" in parts:
+        return f"{parts['debit']} − {parts['credit']}"
+    words = f"{parts['quantity']} × {parts['unit_price']}"
+    words += f" × (1 − {parts['discount_rate']})" if "discount_rate" in parts else ""
+    words += f" × {parts['paid_rate']}" if "paid_rate" in parts else ""
+    return words + (f" − {parts['discount']}" if "discount" in parts else "")
 
 
 def _writing(dataset: Dataset, lang: str) -> str:
     account = dataset.account["tables"]["transactions"]
-    words = [labels.render("ui.understood_currency", lang, currency=dataset.currency)]
+    foreign = ", ".join(dict.fromkeys(shown(one["name"]) for one in account.get("foreign_currencies", ())))
+    code = "ui.understood_foreign" if foreign else "ui.understood_currency"
+    words = [labels.render(code, lang, currency=dataset.currency, names=foreign)]
     styles = account["styles"].values()
     for code, values in (
-        ("encoding", dict.fromkeys(account.get("encodings", {}).values())),
+        (_code_of_encoding(dataset), dict.fromkeys(account.get("encodings", {}).values())),
         ("date_order", dict.fromkeys(style["date_order"] for style in styles)),
         ("decimal_mark", dict.fromkeys(style["decimal_mark"] for style in styles if style["decimal_mark"] != ".")),
         ("unit", dict.fromkeys(str(style.get("units", {}).get("amount", "")) for style in styles)),
@@ -128,6 +144,14 @@ def _writing(dataset: Dataset, lang: str) -> str:
     if any(style.get("from_1904") for style in styles):
         words.append(labels.label("ui.understood_from_1904", lang))
     return labels.label("ui.check_failure_separator", lang).join(words)
+
+
+def _code_of_encoding(dataset: Dataset) -> str:
+    """Return how an encoding is told of: one that was found out may be wrong, and names show it."""
+    account, settings = dataset.account["tables"]["transactions"], dataset.account["settings"]["tables"]
+    is_said = bool(settings.get("transactions", {}).get("encoding"))
+    is_old = any(not name.startswith("utf") for name in account.get("encodings", {}).values())
+    return "encoding_found" if is_old and not is_said else "encoding"
 
 
 def _in_words(code: str, value: str, lang: str) -> str:

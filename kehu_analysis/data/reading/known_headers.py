@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
+from kehu_analysis.data.period_headers import is_cross_table
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
 
@@ -23,11 +24,16 @@ def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str
     (True, False)
     """
     mapped = set(settings.columns.values())
+    if settings.lines is not None:
+        # What is mapped may stand in either file; the column of both stands in each.
+        mapped = {settings.lines.key}
 
     def is_header(cells: Sequence[str]) -> bool:
         if mapped:
             return mapped <= set(cells)
         found = table.candidates(cells)
+        if table.name == "transactions" and "customer_id" in found and is_cross_table(cells):
+            return True
         return all(name in found for name in table.required_columns if name not in settings.computed)
 
     return is_header
@@ -46,7 +52,7 @@ def needed_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str
     said = {*settings.columns.values(), *(rule.column for rule in settings.filters)}
     said |= set(settings.amount_from.headers.values()) if settings.amount_from is not None else set()
     said |= {one.column for one in (settings.returns, settings.currencies) if one is not None and one.column}
-    said |= {settings.lines.on} if settings.lines is not None else set()
+    said |= {settings.lines.on, settings.lines.key} if settings.lines is not None else set()
 
     def needed(headers: Sequence[str]) -> AbstractSet[str]:
         if settings.crosstab is not None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import duckdb
 
+from kehu_analysis.data.checking.double_counts import same_files, sums_of_others
 from kehu_analysis.data.checking.failures import (
     cross_failures,
+    doubts_of_double_counts,
     doubts_of_rounding,
     doubts_of_states,
     doubts_of_totals,
@@ -141,6 +143,9 @@ def _build_table(
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
     failures += doubts_of_states(states)
+    if table.name == "transactions":
+        sums = sums_of_others(connection, table, with_rows=any(part.file.is_text for part in parts))
+        failures += doubts_of_double_counts(table, sums, same_files(connection, table) if len(parts) > 1 else [])
     if n_without:
         failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)

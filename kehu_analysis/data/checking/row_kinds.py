@@ -15,7 +15,7 @@ from kehu_analysis.data.checking.texts import clean_text, is_null_word
 from kehu_analysis.data.checking.validate import Part
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import FILE, ROW
-from kehu_analysis.data.schema import currency_signs, pattern_of
+from kehu_analysis.data.schema import currency_signs, flag_words, pattern_of
 from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.engine.duckdb import quoted
 from kehu_analysis.errors import DataError
@@ -118,26 +118,28 @@ def doubtful_states(
     -------
     list of dict
         ``column`` (header), ``value``, ``n_lines``, ``amount`` (currency), ``file``, ``first_row``, and ``came_back``:
-        whether the value says that goods came back.
+        whether the row is a document of goods that came back, not a sale that was taken back.
     """
     said = {rule.column for rule in settings.filters} | ({settings.returns.column} if settings.returns else set())
-    pattern, undone = pattern_of("row_kinds", "state"), quoted(pattern_of("row_kinds", "undone"))
     found: list[dict[str, Any]] = []
     for part in parts:
         file, used = part.file, set(part.mapping.headers.values())
         for header in file.headers:
-            if header in said or header in used or file.types[header] != "VARCHAR" or not re.search(pattern, header):
+            if header in said or header in used or file.types[header] not in ("VARCHAR", "BOOLEAN"):
                 continue
             text = clean_text(header)
-            n_values = connection.execute(f"SELECT count(DISTINCT {text}) FROM {file.relation}").fetchone()
-            if n_values is None or not 1 < n_values[0] <= _MOST_STATES:
+            undone = _undone(connection, file, header)
+            if undone is None:
                 continue
+            # What came back, and says so by its sign, is right as it is.
+            back = f"regexp_matches(s.value, {quoted(pattern_of('row_kinds', 'back'))})"
             rows = connection.execute(
-                f"SELECT s.value, count(*), CAST(sum(r.amount) AS VARCHAR), min(r.{ROW}), bool_and(r.amount > 0) "
+                f"SELECT s.value, count(*), CAST(sum(r.amount) AS VARCHAR), min(r.{ROW}) "
                 f"FROM transactions_rows r JOIN (SELECT {FILE}, {ROW}, {text} AS value FROM {file.relation}) s "
                 f"USING ({FILE}, {ROW}) WHERE r.line_class IN ('accepted', 'set_apart') "
-                f"AND regexp_matches(s.value, {undone}) GROUP BY 1 ORDER BY 2 DESC, 1"
+                f"AND {undone} AND (r.amount > 0 OR NOT {back}) GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
+            is_document = re.search(pattern_of("row_kinds", "document"), header) is not None
             came_back = pattern_of("row_kinds", "came_back")
             found += [
                 {
@@ -147,10 +149,25 @@ def doubtful_states(
                     "n_lines": n_lines,
                     "amount": amount,
                     "first_row": row,
-                    "came_back": re.search(came_back, value) is not None,
+                    "came_back": is_document and re.search(came_back, value) is not None,
                 }
-                for value, n_lines, amount, row, is_positive in rows
-                # Goods that came back, and say so by their sign, are right as they are.
-                if is_positive or not re.search(came_back, value)
+                for value, n_lines, amount, row in rows
             ]
     return found
+
+
+def _undone(connection: duckdb.DuckDBPyConnection, file: OpenedFile, header: str) -> str | None:
+    """Return the condition that a ``value`` below a header says that no sale came about; None where none can."""
+    is_state, is_flag = (re.search(pattern_of("row_kinds", form), header.strip()) for form in ("state", "flag"))
+    if not is_state and not is_flag:
+        return None
+    values = connection.execute(
+        f"SELECT DISTINCT lower({clean_text(header)}) FROM {file.relation} LIMIT {_MOST_STATES + 1}"
+    ).fetchall()
+    if len(values) > _MOST_STATES:
+        return None
+    yes, no = flag_words(True), flag_words(False)
+    if is_flag and all(value is None or value in {*yes, *no} for (value,) in values):
+        return f"lower(s.value) IN ({', '.join(map(quoted, yes))})"
+    undone, stands = (quoted(pattern_of("row_kinds", form)) for form in ("undone", "stands"))
+    return f"regexp_matches(s.value, {undone}) AND NOT regexp_matches(s.value, {stands})"

@@ -110,22 +110,32 @@ class Table:
 
 
 def _without_number(header: str) -> str:
-    # A header that a file has twice was numbered when it was read; both could be the column. A unit is no part of it.
+    # A header that a file has twice was numbered when it was read; both could be the column. Neither a unit nor a
+    # currency is part of it.
     bare = re.sub(r" \(\d+\)$", "", header)
-    found = re.match(pattern_of("units", "in_header"), unicodedata.normalize("NFKC", bare).strip())
-    return found[1] if found is not None and found[1] else bare
+    for group in ("units", "row_kinds"):
+        found = re.match(pattern_of(group, "in_header"), unicodedata.normalize("NFKC", bare).strip())
+        if found is not None and found[1]:
+            return found[1]
+    return bare
 
 
 def plain(header: str, separator: str = "") -> str:
-    """Return a header without case, width, spaces and punctuation.
+    """Return a header without case, width, spaces and punctuation, in the simplified script.
 
     Examples
     --------
-    >>> plain(" Customer-ID（新）"), plain("Order Date", "_")
-    ('customerid新', 'order_date')
+    >>> plain(" Customer-ID（新）"), plain("Order Date", "_"), plain("客戶編號")
+    ('customerid新', 'order_date', '客户编号')
     """
-    text = unicodedata.normalize("NFKC", header).strip().lower()
+    text = unicodedata.normalize("NFKC", header).strip().lower().translate(_simplified())
     return re.sub(r"[\W_]+", separator, text).strip(separator or None)
+
+
+@cache
+def _simplified() -> dict[int, int]:
+    characters = _file()["_characters"]
+    return str.maketrans(characters["traditional"], characters["simplified"])
 
 
 @cache
@@ -185,11 +195,15 @@ def pattern_of(group: str, form: str) -> str:
     >>> bool(re.search(pattern_of("date", "year_last"), "31/12/2026"))
     True
     """
-    parts = _file()[f"_{group}"]
-    pattern = str(parts[form])
-    for name, part in parts.items():
-        words = part if isinstance(part, str) else "|".join(map(re.escape, sorted(part, key=len, reverse=True)))
-        pattern = pattern.replace(f"{{{name}}}", words)
+    parts = dict(_file()[f"_{group}"])
+    if group == "row_kinds":
+        parts["currencies"] = [*parts["same"], *parts["codes"]]
+    pattern, before = str(parts[form]), ""
+    while pattern != before:  # a part may hold others
+        before = pattern
+        for name, part in parts.items():
+            words = part if isinstance(part, str) else "|".join(map(re.escape, sorted(part, key=len, reverse=True)))
+            pattern = pattern.replace(f"{{{name}}}", words)
     return pattern
 
 
@@ -215,6 +229,61 @@ def period_words() -> Mapping[str, int]:
 def currency_signs() -> Mapping[str, str]:
     """Return the signs and words for currencies, and the ISO code that each is taken for."""
     return dict(_file()["_row_kinds"]["same"])
+
+
+@cache
+def currency_codes() -> frozenset[str]:
+    """Return the ISO codes that letters beside an amount are taken for."""
+    return frozenset(_file()["_row_kinds"]["codes"])
+
+
+def currencies_of(name: str) -> Sequence[str]:
+    """Return the ISO codes that a sign, a word or a code may stand for, the likeliest first.
+
+    Examples
+    --------
+    >>> currencies_of("￥"), currencies_of("usd"), currencies_of("美元")
+    (('CNY', 'JPY'), ('USD',), ('USD',))
+    """
+    known = name.strip().upper()
+    return (currency_signs().get(known, known), *_file()["_row_kinds"]["also"].get(known, ()))
+
+
+def currency_of_header(header: str) -> str | None:
+    """Return the currency that a header names, as it is written there; None where it names none.
+
+    Examples
+    --------
+    >>> currency_of_header("amount (USD)"), currency_of_header("金额（美元）"), currency_of_header("amount")
+    ('USD', '美元', None)
+    """
+    text = unicodedata.normalize("NFKC", header).strip()
+    found = re.match(pattern_of("row_kinds", "in_header"), text)
+    return None if found is None or not found[1] else (found[2] or found[3])
+
+
+@cache
+def null_words() -> tuple[str, ...]:
+    """Return what programs and people write where there is nothing, in small letters."""
+    return tuple(_file()["_nothing"]["words"])
+
+
+@cache
+def month_words() -> Mapping[str, int]:
+    """Return the words for months in dates, and the month that each is."""
+    return {word: int(month) for word, month in _file()["_date"]["months"].items()}
+
+
+@cache
+def tenths_words() -> Mapping[str, str]:
+    """Return the words for digits before 折, and the digit that each is."""
+    return dict(_file()["_shares"]["in_words"])
+
+
+@cache
+def no_share_words() -> Sequence[str]:
+    """Return what stands in a column of shares where nothing is taken off."""
+    return tuple(_file()["_shares"]["none"])
 
 
 @cache

@@ -161,6 +161,7 @@ class TableSettings(_Strict):
     returns: Returns | None = None
     currencies: Currencies | None = None
     date_order: Literal["day_first", "month_first", "year_first"] | None = None
+    date_era: Literal["roc"] | None = None
     date_format: str | None = None
     encoding: str | None = None
     amount_unit: int | None = Field(default=None, ge=1, le=1_000_000_000)

@@ -30,6 +30,7 @@ _MENDED_BY_SETTINGS = (
     "missing_column",
     "ambiguous_column",
     "mapped_header_missing",
+    "date_era",
     "date_order",
     "decimal_mark",
     "no_transactions",

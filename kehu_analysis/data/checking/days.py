@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kehu_analysis.data.checking.texts import Style, in_plain_characters
-from kehu_analysis.data.schema import date_formats, pattern_of
+from kehu_analysis.data.schema import date_formats, month_words, pattern_of
 from kehu_analysis.engine.duckdb import quoted
 
 #: A clock time and after it an offset or the name of a zone.
 _OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-BD-OQ-Za-bd-oq-z].*)$"
 #: What looks like a zone after a clock time, and is the half of the day.
-_HALF_OF_DAY = r"(?i)[ap]\.?m\.?$"
+_HALF_OF_DAY = r"(?i)([ap]\.?m\.?|uhr)$"
 #: Year, month and day from the groups of a pattern.
 _ORDERS = {"as_it_stands": r"\1-\2-\3", "day_first": r"\3-\2-\1", "month_first": r"\3-\1-\2"}
 #: The last year in two digits that is of this century, as POSIX has it.
 _LAST_OF_CENTURY = "68"
 #: A clock that a spreadsheet's serial number rounded to a hair below midnight.
 _HAIR = 0.5 / 86_400
+#: The year before the first of the Republic of China.
+_BEFORE_ROC = 1911
+#: Which group of a pattern with the month in words is year, month and day.
+_IN_WORDS = {"day_month_year": (3, 2, 1), "month_day_year": (3, 1, 2), "year_month_day": (1, 2, 3)}
 
 
 def day_of(text: str, timezone: str, style: Style) -> str:
@@ -75,15 +81,40 @@ def _written(text: str, timezone: str, style: Style) -> str:
     for form, of in (("year_first", "as_it_stands"), ("year_last", order)):
         wanted = pattern_of("date", form)
         cases.append(f"WHEN {_matches(plain, wanted)} THEN {_rearranged(plain, wanted, of)}")
-    for form, of in ((short, short_order), ("short_year_in_words", "as_it_stands")):
+    for form, of in ((short, short_order), ("short_year_in_words", "as_it_stands"), ("short_dense", short_order)):
         wanted = pattern_of("date", form)
         cases.append(f"WHEN {_matches(plain, wanted)} THEN {_in_its_century(plain, wanted, of)}")
+    # Before the others, which would take such a year for one of two digits.
+    eras = ("roc_in_words", *(("roc", "roc_dense") if style.date_era == "roc" else ()))
+    cases[1:1] = [f"WHEN {_matches(plain, one)} THEN {_of_roc(plain, one)}" for one in _patterns(eras)]
+    cases += [
+        f"WHEN {_matches(plain, pattern_of('date', form))} THEN {_with_month_in_words(plain, form)}"
+        for form in _IN_WORDS
+    ]
     return (
         f"CASE {' '.join(cases)} "
         f"WHEN {_matches(plain, serial)} THEN DATE '1899-12-30' + CAST(floor({number} + {_HAIR!r}) AS INTEGER) "
         f"WHEN {is_word} THEN NULL WHEN {by_format} IS NOT NULL THEN {by_format} "
         f"ELSE CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE) END"
     )
+
+
+def _patterns(forms: Sequence[str]) -> list[str]:
+    return [pattern_of("date", form) for form in forms]
+
+
+def _of_roc(text: str, wanted: str) -> str:
+    year, month, day = (f"TRY_CAST(regexp_extract({text}, {quoted(wanted)}, {n}) AS INTEGER)" for n in (1, 2, 3))
+    return f"TRY_CAST(concat_ws('-', {year} + {_BEFORE_ROC}, {month}, {day}) AS DATE)"
+
+
+def _with_month_in_words(text: str, form: str) -> str:
+    wanted = quoted(pattern_of("date", form))
+    year, word, day = (f"regexp_extract({text}, {wanted}, {place})" for place in _IN_WORDS[form])
+    words = ", ".join(map(quoted, month_words()))
+    month = f"[{', '.join(map(str, month_words().values()))}][list_position([{words}], lower({word}))]"
+    century = f"CASE WHEN length({year}) = 4 THEN '' WHEN {year} <= '{_LAST_OF_CENTURY}' THEN '20' ELSE '19' END"
+    return f"TRY_CAST({century} || {year} || '-' || {month} || '-' || {day} AS DATE)"
 
 
 def _matches(text: str, wanted: str) -> str:

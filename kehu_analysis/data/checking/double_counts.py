@@ -1,4 +1,4 @@
-"""What is perhaps counted twice though no word says so: a row that is the sum of the others, a file that holds others."""
+"""What is perhaps counted twice though no word says so: a sum of all other rows, a file that holds what others do."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kehu_analysis.data.schema import pattern_of
+from kehu_analysis.data.schema import null_words, pattern_of
 from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: What stands around a value without being part of it: ordinary, no-break and ideographic spaces, tabs, line ends.
@@ -14,7 +14,7 @@ NEEDS_TRIMMING = r"^[\s\x{a0}\x{3000}\x{feff}]|[\s\x{a0}\x{3000}\x{feff}]$|^$"
 #: Characters that nobody sees: joiners, marks of direction, soft hyphens, what a copied text brings along.
 INVISIBLE = r"[\x{ad}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{feff}\x{0}-\x{8}\x{e}-\x{1f}]"
 #: What programs write where there is nothing.
-NULL_WORDS = ("null", "\\n", "nan", "none", "#n/a", "(null)", "<null>", "<na>", "nat")
+NULL_WORDS = null_words()
 _LONGEST_NULL = max(map(len, NULL_WORDS))
 
 
@@ -32,12 +32,15 @@ class Style:
         How all dates are written, as ``strptime`` has it; empty where they are read as they come.
     units
         By column of money what one stands for, where that is not 1.
+    date_era
+        ``"roc"`` where years are those of the Republic of China; else empty.
     """
 
     date_order: str = "day_first"
     decimal_mark: str = "."
     date_format: str = ""
     units: Mapping[str, int] = field(default_factory=dict)
+    date_era: str = ""
 
 
 def clean_text(header: str) -> str:

@@ -25,7 +25,10 @@ DATE_ORDERS = ("day_first", "month_first", "year_first")
 #: Three numbers of two digits at most, which may be a day, a month and a year in any of these orders.
 #: Of that many days the right order is told by how many times as far the others spread them.
 _FEWEST_DAYS, _TIMES = 10, 4
-_SHORT = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{1,2}(\D|$)"
+_SHORT = r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{1,2}(\D|$)|^\d{6}$"
+#: Years of the Republic of China, of this century; so many rows tell.
+_ROC = r"^(1[0-4]\d\s*[-/.\x{5e74}]\s*\d{1,2}\s*[-/.\x{6708}]\s*\d{1,2}(\D|$)|1[0-4]\d[01]\d[0-3]\d$)"
+_ROC_ROWS, _ROC_SHARE = 1000, 0.5
 _DAY_MONTH = r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}"
 #: A number with both marks, or with one that can only be the decimal mark, says which that is.
 _POINT = r"^\D*(\d{1,3}(,\d{3})+\.\d*|\d{1,3}(,\d{3}){2,}|\d*\.\d{1,2}|\d*\.\d{4,}|\d{4,}\.\d+|0\.\d+)\D*$"
@@ -104,6 +107,9 @@ def find_styles(
     """
     orders: list[str] = [settings.date_order or ""] * len(opened)
     marks: list[str] = [settings.decimal_mark or ""] * len(opened)
+    if settings.date_era is None and settings.date_format is None:
+        for one in opened:
+            _refuse_another_era(connection, table, *one)
     if settings.date_order is None and settings.date_format is None:
         found = [_date_evidence(connection, table, *one) for one in opened]
         orders = _decide(found, ("day_first", "month_first"), "date_order", table, opened)
@@ -117,9 +123,22 @@ def find_styles(
         found = [_number_evidence(connection, table, *one, settings) for one in opened]
         marks = _decide(found, (".", ","), "decimal_mark", table, opened)
     return [
-        Style(order, mark, settings.date_format or "", _units(table, *one, settings))
+        Style(order, mark, settings.date_format or "", _units(table, *one, settings), settings.date_era or "")
         for one, order, mark in zip(opened, orders, marks, strict=True)
     ]
+
+
+def _refuse_another_era(
+    connection: duckdb.DuckDBPyConnection, table: Table, file: OpenedFile, mapping: ColumnMapping
+) -> None:
+    """Ask for the era where years are such as 113, which no calendar of ours has."""
+    for header in _headers(table, file, mapping, ("date",)):
+        row = connection.execute(
+            f"SELECT avg(CAST({_is(_ROC)} AS INTEGER)), min(text) FILTER ({_is(_ROC)}) FROM "
+            f"(SELECT text FROM ({_texts(file, [header])}) WHERE text IS NOT NULL LIMIT {_ROC_ROWS})"
+        ).fetchone()
+        if row is not None and (row[0] or 0) >= _ROC_SHARE:
+            raise DataError("date_era_unknown", table=table.name, path=file.shown, example=row[1])
 
 
 def _units(table: Table, file: OpenedFile, mapping: ColumnMapping, settings: TableSettings) -> dict[str, int]:

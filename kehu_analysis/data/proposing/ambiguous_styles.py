@@ -20,7 +20,7 @@ from kehu_analysis.data.settings import AmountFrom, TableSettings
 from kehu_analysis.errors import DataError
 
 #: What each setting of style may be.
-CHOICES = {"date_order": DATE_ORDERS, "decimal_mark": (".", ",")}
+CHOICES = {"date_era": ("roc",), "date_order": DATE_ORDERS, "decimal_mark": (".", ",")}
 #: A log is kept day by day: under the wrong reading its days go back and forth, and so many times as far.
 _TIMES = 4
 _FEWEST_DAYS = 10
@@ -33,7 +33,7 @@ class StyleProposal:
     Attributes
     ----------
     setting
-        ``"date_order"`` or ``"decimal_mark"``.
+        ``"date_era"``, ``"date_order"`` or ``"decimal_mark"``.
     example
         A value that can be read in both ways.
     chosen
@@ -81,9 +81,8 @@ def propose_styles(
     for setting in CHOICES:
         if getattr(settings, setting) is not None:
             continue
-        other = next(name for name in CHOICES if name != setting)
         # Only this setting is in question.
-        asked = wanted.model_copy(update={other: CHOICES[other][0]})
+        asked = wanted.model_copy(update={name: of[0] for name, of in CHOICES.items() if name != setting})
         said = fault if fault is not None and fault.code.startswith(setting) else None
         try:
             find_styles(connection, table, opened, asked)
@@ -91,6 +90,8 @@ def propose_styles(
             said = said or error
         if said is not None:
             one = StyleProposal(setting, str(said.details.get("example", "")), None)
+            if setting == "date_era":
+                one = replace(one, chosen=CHOICES[setting][0])
             if setting == "date_order" and said.code == "date_order_unknown":
                 one = replace(one, chosen=_order_of_days(connection, table, samples, headers, timezone, one.choices))
             found.append(one)

@@ -25,10 +25,10 @@ from typing import Self
 
 from benchmarks import report
 from benchmarks.malformed_cases import DAMAGES, case_of
-from benchmarks.plausible_cases import FEATURES
 from benchmarks.malformed_files import write_case
 from benchmarks.malformed_outcome import Outcome, examine
 from benchmarks.measure import ROOT
+from benchmarks.plausible_cases import FEATURES
 
 SECONDS = 20.0
 #: A fresh process holds about 0.2 GB; DuckDB may take 2 GB, which nothing so small has a use for.

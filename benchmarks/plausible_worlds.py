@@ -54,9 +54,9 @@ _ENCODINGS: dict[str, tuple[str, ...]] = {
 _FORMATS = ("csv", "csv", "csv", "tsv", "csv.gz", "xlsx", "xlsx", "parquet")
 KNOWN = {
     "zh": (
-        "客户编号 客户代码 会员卡号 客户".split(),
-        "日期 消费日期 交易日期 单据日期".split(),
-        "金额 实收金额 销售额".split(),
+        ["客户编号", "客户代码", "会员卡号", "客户"],
+        ["日期", "消费日期", "交易日期", "单据日期"],
+        ["金额", "实收金额", "销售额"],
     ),
     "en": (["Customer ID", "customer"], ["Order Date", "date", "Invoice Date"], ["Amount", "Sales", "Net Amount"]),
 }

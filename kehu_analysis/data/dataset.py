@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from kehu_analysis import labels
-from kehu_analysis.data.checking.failures import FAILURE_COLUMNS
+from kehu_analysis.data.checking.failures import FAILURE_COLUMNS, last_rows, second_tables
 from kehu_analysis.data.checking.validate import LINE_CLASSES
 from kehu_analysis.data.progress import Progress
 from kehu_analysis.data.settings import DatasetSettings, read_settings
@@ -259,6 +259,10 @@ def open_dataset(
     if counts.get("accepted", 0) == 0:
         raise DataError("nothing_accepted", dataset=dataset.name, n_lines=n_lines, reasons=_reasons(lines))
     allowed = dataset.account["settings"]["maximum_rejected"]
+    below = second_tables(dataset.account, "transactions")
+    if n_rejected > allowed * n_lines and n_rejected - sum(one["n_lines"] for one in below) <= allowed * n_lines:
+        row = int(below[0]["first_row"])
+        raise DataError("second_table", file=below[0]["file"], row=row, setting=last_rows(dataset.account))
     if n_rejected > allowed * n_lines:
         raise DataError(
             "too_many_rejected",

@@ -7,7 +7,7 @@ import math
 import tomllib
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -166,7 +166,7 @@ class TableSettings(_Strict):
     encoding: str | None = None
     amount_unit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     decimal_mark: Literal[".", ","] | None = None
-    last_row: int | None = Field(default=None, ge=1)
+    last_row: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
     files_may_differ: bool = False
     filters: list[Filter] = []
 

@@ -32,6 +32,17 @@ def unit_of_lines(lines: Iterable[str]) -> tuple[str, int] | None:
     return next((unit for text in texts if (unit := _found(re.search(pattern_of("units", "in_line"), text)))), None)
 
 
+def unit_alone(text: str) -> tuple[str, int] | None:
+    """Return the unit that a cell names and nothing else, as it is written there and as a number; else None.
+
+    Examples
+    --------
+    >>> unit_alone("（万元）"), unit_alone("12 万元"), unit_alone("箱")
+    (('万元', 10000), None, None)
+    """
+    return _found(re.match(pattern_of("units", "alone"), unicodedata.normalize("NFKC", text)))
+
+
 def unit_named(word: str) -> int | None:
     """Return the number that a word for a unit stands for; None where it is none.
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
+from kehu_analysis.data.checking.failures import last_rows
 from kehu_analysis.intake.toml_text import toml_value
 
 #: Failures on the terminal; the page has them all.
@@ -121,12 +122,12 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
         names = between.join(mended_name(dataset, table) for table in tables)
         steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
     steps += _steps_of_states(dataset, lang)
-    for one in dataset.account["failures"]:
-        if one["reason"] != "second_table":
-            continue
-        row = int(one["first_row"])
-        words = {"file": shown(one["file"]), "row": row, "last": row - 1, "table": one["table"]}
-        steps.append(labels.render("ui.check_next_last_row", lang, **words))
+    for table in tables_read(dataset):
+        if setting := last_rows(dataset.account, table):
+            failures = dataset.failures()
+            one = failures[(failures["reason"] == "second_table") & (failures["table"] == table)].iloc[0]
+            words = {"file": shown(one["file"]), "row": int(one["first_row"]), "setting": setting, "table": table}
+            steps.append(labels.render("ui.check_next_last_row", lang, **words))
     if again := still_rejected(dataset):
         steps.append(labels.render("ui.check_next_again", lang, files=between.join(map(shown, again))))
     if (dataset.failures()["severity"] == "warning").any():

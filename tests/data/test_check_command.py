@@ -175,7 +175,7 @@ def hostile(folder):
 #: What lies in the folder, the amount of what is accepted, and what is said of the rest.
 DOUBTFUL = {
     "text in amounts": (
-        lambda folder: write(folder, transactions__csv=MANY + "1,2026-01-05,n/a\n"),
+        lambda folder: write(folder, transactions__csv=MANY + "1,2026-01-05,soon\n"),
         4950,
         "not an amount",
     ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +173,7 @@ def doubts_of_states(states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "column": one["column"],
             "n_lines": one["n_lines"],
             "first_row": one["first_row"],
-            "example": f"{one['value']} ({one['amount']})",
+            "example": f"{one['value']} ({Decimal(one['amount']):,.2f})",
         }
         for one in states
     ]
@@ -196,7 +198,7 @@ def doubts_of_totals(table: Table, totals: dict[str, Any]) -> list[dict[str, Any
     if "total" in totals:
         one = failure(table.name, "total_differs", file=totals["file"])
         n_astray = totals["n"] - totals["n_agree"]
-        example = f"{totals['total']} ≠ {totals['above']}"
+        example = " ≠ ".join(f"{Decimal(totals[name]):,.2f}" for name in ("total", "above"))
         found.append(one | {"n_lines": n_astray, "first_row": totals["row"], "example": example, "column": "amount"})
     return found
 
@@ -219,6 +221,24 @@ def doubts_of_double_counts(
         | {"n_lines": one["n_lines"], "first_row": one["first_row"], "example": one["other"]}
         for one in files
     ]
+
+
+def second_tables(account: Mapping[str, Any], table: str) -> list[dict[str, Any]]:
+    """Return the failures that say where another table stands below one."""
+    return [one for one in account["failures"] if one["reason"] == SECOND and one["table"] == table]
+
+
+def last_rows(account: Mapping[str, Any], table: str = "transactions") -> str:
+    """Return what ``dataset.toml`` says where other tables stand below this one; empty where none do."""
+    last = {str(one["file"]): int(one["first_row"]) - 1 for one in reversed(second_tables(account, table))}
+    if not last:
+        return ""
+    if len(account["tables"][table]["files"]) == 1:
+        return f"last_row = {next(iter(last.values()))}"
+    said = account["settings"]["tables"].get(table, {}).get("last_row")
+    every = {**(said if isinstance(said, dict) else {}), **last}
+    listed = ", ".join(f"{json.dumps(file, ensure_ascii=False)} = {row}" for file, row in every.items())
+    return f"last_row = {{ {listed} }}"
 
 
 def cross_failures(

@@ -11,7 +11,7 @@ import duckdb
 from kehu_analysis.data.checking.amounts import adjusted_amount, computed_amount, is_computable
 from kehu_analysis.data.checking.mapping import ColumnMapping, listed
 from kehu_analysis.data.checking.mended_rows import with_mended
-from kehu_analysis.data.checking.page_lines import broken_reason, page_mark, page_reason, with_second_tables
+from kehu_analysis.data.checking.page_lines import SECOND, broken_reason, page_mark, page_reason, with_second_tables
 from kehu_analysis.data.checking.parse import (
     are_plain,
     column_value,
@@ -152,7 +152,7 @@ def plain_ids(
 
 
 def _second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows: str) -> str | None:
-    rejected = f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'rejected'"
+    rejected = f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'rejected' OR reason = '{SECOND}'"
     return None if connection.execute(rejected).fetchone() == (0,) else with_second_tables(connection, table, rows)
 
 
@@ -203,10 +203,10 @@ def _values(part: Part, table: Table, columns: Sequence[Column], settings: Table
         if column.kind == "id":
             is_odd = oddity(header) if header is not None and header not in part.plain else "CAST(NULL AS VARCHAR)"
             listed_values.append(f"{is_odd} AS {odd(column)}")
-    required = [part.mapping.headers[name] for name in table.required_columns if part.has(name)]
+    required = {name: part.mapping.headers[name] for name in table.required_columns if part.has(name)}
     listed_values += [
         f"{_filter(file, settings)} AS filter_reason",
-        f"{page_mark(file, required, part.plain)} AS page_mark",
+        f"{page_mark(file, required, columns, part.plain)} AS page_mark",
     ]
     values = f"SELECT {', '.join(listed_values)} FROM {file.relation}"
     replaced = [within_calendar(column) for column in columns if column.sql_type == "DATE"]

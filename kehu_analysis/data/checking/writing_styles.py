@@ -11,11 +11,11 @@ import duckdb
 
 from kehu_analysis.data.checking.days import day_of
 from kehu_analysis.data.checking.mapping import ColumnMapping
+from kehu_analysis.data.checking.money_units import units_of
 from kehu_analysis.data.checking.texts import Style, clean_text
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
-from kehu_analysis.data.units import unit_of_header, unit_of_lines
 from kehu_analysis.engine.duckdb import quoted
 from kehu_analysis.errors import DataError
 
@@ -123,7 +123,13 @@ def find_styles(
         found = [_number_evidence(connection, table, *one, settings) for one in opened]
         marks = _decide(found, (".", ","), "decimal_mark", table, opened)
     return [
-        Style(order, mark, settings.date_format or "", _units(table, *one, settings), settings.date_era or "")
+        Style(
+            order,
+            mark,
+            settings.date_format or "",
+            units_of(connection, table, *one, settings),
+            settings.date_era or "",
+        )
         for one, order, mark in zip(opened, orders, marks, strict=True)
     ]
 
@@ -139,21 +145,6 @@ def _refuse_another_era(
         ).fetchone()
         if row is not None and (row[0] or 0) >= _ROC_SHARE:
             raise DataError("date_era_unknown", table=table.name, path=file.shown, example=row[1])
-
-
-def _units(table: Table, file: OpenedFile, mapping: ColumnMapping, settings: TableSettings) -> dict[str, int]:
-    """Return by column of money what one stands for: as the settings say, else its header, else a line above it."""
-    of_lines = unit_of_lines(file.above)
-    headers = dict(mapping.headers)
-    if settings.amount_from is not None:
-        headers["amount"] = settings.amount_from.unit_price or settings.amount_from.debit or ""
-    found = {}
-    for name, header in headers.items():
-        column = table.column(name)
-        if column is not None and column.kind == "money":
-            said = unit_of_header(header) or of_lines or ("", 1)
-            found[name] = settings.amount_unit or said[1]
-    return {name: unit for name, unit in found.items() if unit != 1}
 
 
 def _decide(

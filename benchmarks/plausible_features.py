@@ -42,6 +42,10 @@ def _rename(world: World, column: str, header: str) -> None:
     old = world.headers[column]
     world.columns = {header if name == old else name: texts for name, texts in world.columns.items()}
     world.headers[column] = header
+    world.between = {
+        place: [{header if name == old else name: text for name, text in row.items()} for row in rows]
+        for place, rows in world.between.items()
+    }
 
 
 def customer_by_clue(world: World) -> None:
@@ -119,6 +123,7 @@ def unit_below(world: World) -> None:
     )
     world.put(world.n, {next(iter(world.columns)): unit})
     _scale(world, factor)
+    world.tell("unit_beside", {"amount_unit": factor}, n_lines=1)
 
 
 def unit_in_row(world: World) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import duckdb
 
-from kehu_analysis.data.checking.double_counts import same_files, sums_of_others
+from kehu_analysis.data.checking.double_counts import doubts_of_double_counts, same_files, sums_of_others
 from kehu_analysis.data.checking.failures import (
     cross_failures,
-    doubts_of_double_counts,
     doubts_of_rounding,
     doubts_of_states,
     doubts_of_totals,
@@ -22,8 +21,9 @@ from kehu_analysis.data.checking.failures import (
     write_rejected,
 )
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
-from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
+from kehu_analysis.data.checking.page_lines import FOOTER, TOTAL, check_totals
 from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
+from kehu_analysis.data.checking.units_beside import doubts_of_units, units_beside
 from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.log_facts import log_facts, write_log_days
@@ -143,6 +143,8 @@ def _build_table(
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
     failures += doubts_of_states(states)
+    if any(line["reason"] == FOOTER for line in lines) and table.column("amount") is not None:
+        failures += doubts_of_units(table, units_beside(connection, table, parts, wanted))
     if table.name == "transactions":
         sums = sums_of_others(connection, table, with_rows=any(part.file.is_text for part in parts))
         failures += doubts_of_double_counts(table, sums, same_files(connection, table) if len(parts) > 1 else [])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 
+from kehu_analysis.data.checking.failures import failure
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Table
 from kehu_analysis.engine.duckdb import quoted
@@ -116,3 +118,23 @@ def same_files(connection: duckdb.DuckDBPyConnection, table: Table) -> list[dict
             found.append({"file": file, "first_row": row, "n_lines": n, "other": others})
         first.setdefault((n, mark), file)
     return found
+
+
+def doubts_of_double_counts(
+    table: Table, sums: Sequence[dict[str, Any]], files: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return, as failures, what :func:`sums_of_others` and :func:`same_files` found."""
+    return [
+        failure(table.name, "sum_of_the_others", file=one["file"])
+        | {
+            "column": "customer_id",
+            "n_lines": one["n_lines"],
+            "first_row": one["first_row"],
+            "example": f"{one['customer']} ({one['amount']})".strip(),
+        }
+        for one in sums
+    ] + [
+        failure(table.name, "counted_twice", file=one["file"])
+        | {"n_lines": one["n_lines"], "first_row": one["first_row"], "example": one["other"]}
+        for one in files
+    ]

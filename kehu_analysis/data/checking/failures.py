@@ -203,26 +203,6 @@ def doubts_of_totals(table: Table, totals: dict[str, Any]) -> list[dict[str, Any
     return found
 
 
-def doubts_of_double_counts(
-    table: Table, sums: Sequence[dict[str, Any]], files: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return, as failures, what :mod:`~kehu_analysis.data.checking.double_counts` found."""
-    return [
-        failure(table.name, "sum_of_the_others", file=one["file"])
-        | {
-            "column": "customer_id",
-            "n_lines": one["n_lines"],
-            "first_row": one["first_row"],
-            "example": f"{one['customer']} ({one['amount']})".strip(),
-        }
-        for one in sums
-    ] + [
-        failure(table.name, "counted_twice", file=one["file"])
-        | {"n_lines": one["n_lines"], "first_row": one["first_row"], "example": one["other"]}
-        for one in files
-    ]
-
-
 def second_tables(account: Mapping[str, Any], table: str) -> list[dict[str, Any]]:
     """Return the failures that say where another table stands below one."""
     return [one for one in account["failures"] if one["reason"] == SECOND and one["table"] == table]

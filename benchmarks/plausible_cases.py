@@ -24,6 +24,8 @@ WHETHER: dict[str, Feature] = {
     "returns by type": pages.returns_by_type,
     "returns with a sign": pages.returns_signed,
     "flags": pages.flags,
+    "amount of the order": pages.amount_of_order,
+    "quantity below zero": pages.quantity_below_zero,
 }
 TOTALS: dict[str, Feature] = {
     "total at the end": pages.grand_total,
@@ -58,6 +60,7 @@ STORED: dict[str, Feature] = {
     "sheet by month": pages.sheets_by_month,
     "sheet of all": pages.sheet_of_all,
     "second copy": pages.second_copy,
+    "sums in another file": pages.sums_in_another_file,
     "orders and lines": pages.orders_and_lines,
 }
 FEATURES = (*WHO, *WHEN, *WHETHER, *TOTALS, *HOW_MUCH, *AROUND, *STORED)
@@ -67,6 +70,9 @@ _STEPS = ((WHO, 0.4), (WHEN, 0.4), (WHETHER, 0.3), (TOTALS, 0.45), (HOW_MUCH, 0.
 _NO_SUMS = {"factors", "discount rate", "unit in cells", "currencies", "signs", "sign on some"}
 _NO_LINES = {*TOTALS, "footers", "header on each page", "second table", "unit below", "unit in a row"}
 _NOT_WITH: dict[str, set[str]] = {
+    "amount of the order": {*TOTALS, "factors", "discount rate"},
+    "quantity below zero": {*TOTALS, "factors", "discount rate", "other columns", "customer by a hint"},
+    "sums in another file": {*HOW_MUCH, *WHO, *WHETHER, *_NO_LINES},
     "no customer": {"totals by customer", "total without a word", "total in other words", "orders and lines"},
     "nothing in words": {"totals by customer", "total in other words"},
     "returns by type": {*TOTALS, "factors", "discount rate"},

@@ -26,7 +26,7 @@ from kehu_analysis.intake.toml_text import toml_key, toml_value
 #: What is said of rows only where it is so; anything else is a false word.
 JUDGED = {
     "doubtful_state", "goods_came_back", "total_differs", "second_table", "invisible_characters", "null_text",
-    "another_currency", "sum_of_the_others", "counted_twice", "unit_beside", "rounded_id",
+    "another_currency", "sum_of_the_others", "counted_twice", "unit_beside", "amount_of_order", "quantity_below_zero", "rounded_id",
 }  # fmt: skip
 _MOST_ANSWERS = 6
 

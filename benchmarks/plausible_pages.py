@@ -287,3 +287,47 @@ def orders_and_lines(world: World) -> None:
     world.tell("missing_column")
     world.tell("no_table")
     world.only_formats = ("csv", "xlsx", "tsv")
+
+
+def sums_in_another_file(world: World) -> None:
+    """Keep what each customer bought in all in a file of its own."""
+    world.copies = {"-1": range(world.n)}
+    sums = {who: Decimal(0) for who in sorted({str(one) for one in world.customers})}
+    for who, text in zip(world.customers, world.texts("amount"), strict=True):
+        sums[str(who)] += Decimal(text)
+    names = {world.headers["customer_id"], world.headers["date"], world.headers["amount"]}
+    values = {world.headers["date"]: world.texts("date")[-1]}
+    world.more_files["-2"] = [
+        [name for name in world.columns if name in names],
+        *([{**values, world.headers["customer_id"]: who, world.headers["amount"]: str(amount)}[name]
+           for name in world.columns if name in names] for who, amount in sums.items()),
+    ]  # fmt: skip
+    world.tell("counted_twice", {"source": "*-1.*"}, n_lines=len(sums))
+
+
+def amount_of_order(world: World) -> None:
+    """Write what an order comes to on each of its lines."""
+    rng, names = world.rng, {"zh": ("订单编号", "数量"), "en": ("Order ID", "Quantity")}[world.lang]
+    orders: list[int] = []
+    while len(orders) < world.n:
+        orders += [len(orders)] * rng.choice((1, 2, 3))
+    orders = orders[: world.n]
+    for values in (world.customers, world.days, world.amounts, *world.columns.values()):
+        values[:] = [values[one] for one in orders]
+    counts = [str(1 + place % 4) for place in range(world.n)]
+    world.columns = {names[0]: [f"D{one:05}" for one in orders], **world.columns, names[1]: counts}
+    world.tell("amount_of_order", n_lines=sum(n for one in set(orders) if (n := orders.count(one)) > 1))
+    world.no_sales = {place for place in range(1, world.n) if orders[place] == orders[place - 1]}
+    world.truth.is_for_the_user = True
+
+
+def quantity_below_zero(world: World) -> None:
+    """Tell by the number of pieces alone what came back."""
+    places = [place for place in range(world.n) if place % 6 == 4]
+    _made_positive(world, range(world.n))
+    for place in places:
+        world.amounts[place] = -world.amounts[place]
+    name = {"zh": "数量", "en": "Quantity"}[world.lang]
+    world.columns[name] = [str(-2 if place in places else 1 + place % 5) for place in range(world.n)]
+    world.tell("quantity_below_zero", n_lines=len(places))
+    world.truth.is_for_the_user = True

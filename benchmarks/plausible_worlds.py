@@ -103,6 +103,7 @@ class World:
     #: Several files or sheets, by name and the rows of each.
     copies: dict[str, range] = field(default_factory=dict)
     in_sheets: bool = False
+    more_files: dict[str, list[list[str]]] = field(default_factory=dict)
     only_formats: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
     #: Lines that say themselves that they are no sales.
@@ -179,6 +180,7 @@ def written(world: World, case: Case) -> None:
     n_before = len(tables[next(iter(tables))])
     for rows in tables.values():
         rows += world.below
+    tables |= world.more_files
     encoding = rng.choice(world.encodings or _ENCODINGS.get(world.kind_of_ids, _ENCODINGS[""]))
     if not _can_be_written(tables, encoding):
         encoding = "utf-8"
@@ -212,7 +214,12 @@ def written(world: World, case: Case) -> None:
         sales = zip(world.customers, world.days, world.amounts, strict=True)
         truth.lines.update(line for place, line in enumerate(sales) if place not in world.no_sales)
         truth.n_left_out = sum(map(len, world.between.values()))
-        truth.n_rows = sum(map(len, copies.values())) + truth.n_left_out + len(world.below)
+        truth.n_rows = (
+            sum(map(len, copies.values()))
+            + sum(len(rows) - 1 for rows in world.more_files.values())
+            + truth.n_left_out
+            + len(world.below)
+        )
     if "second_table" in truth.told:
         world.tell("second_table", {"last_row": n_before}, n_lines=len(world.below))
     case.truth = truth

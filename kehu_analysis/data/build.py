@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from kehu_analysis.data.checking.double_counts import doubts_of_double_counts, same_files, sums_of_others
+from kehu_analysis.data.checking.double_counts import doubts_of_counting
 from kehu_analysis.data.checking.failures import (
     cross_failures,
     doubts_of_rounding,
@@ -146,8 +146,8 @@ def _build_table(
     if any(line["reason"] == FOOTER for line in lines) and table.column("amount") is not None:
         failures += doubts_of_units(table, units_beside(connection, table, parts, wanted))
     if table.name == "transactions":
-        sums = sums_of_others(connection, table, with_rows=any(part.file.is_text for part in parts))
-        failures += doubts_of_double_counts(table, sums, same_files(connection, table) if len(parts) > 1 else [])
+        of_texts = any(part.file.is_text for part in parts)
+        failures += doubts_of_counting(connection, table, columns, n_files=len(parts), of_texts=of_texts)
     if n_without:
         failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)

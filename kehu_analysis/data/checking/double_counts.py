@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ import duckdb
 
 from kehu_analysis.data.checking.failures import failure
 from kehu_analysis.data.reading.text_files import FILE, ROW
-from kehu_analysis.data.schema import Table
-from kehu_analysis.engine.duckdb import quoted
+from kehu_analysis.data.schema import Column, Table
+from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: Of so few rows, or customers, one may be the sum of the others by chance.
 _FEWEST_ROWS, _FEWEST_CUSTOMERS = 10, 3
@@ -21,6 +20,8 @@ _CENT = 0.011
 _LARGEST = 5
 #: Of so few rows two files may be the same by chance.
 _FEWEST_IN_FILE = 5
+#: So many rows tell whether an amount is that of an order; of so few orders, and less than this share, none is told.
+_ROWS_OF_ORDERS, _FEWEST_ORDERS, _SAME = 200_000, 5, 0.98
 _KEPT = "line_class IN ('accepted', 'set_apart')"
 
 
@@ -100,24 +101,96 @@ def same_files(connection: duckdb.DuckDBPyConnection, table: Table) -> list[dict
     """
     # Sums of hashes are the same whatever the order of the rows, and those of parts add up to that of the whole.
     files = connection.execute(
-        f"SELECT {FILE}, min({ROW}), count(*), sum(CAST(hash(customer_id, date, amount) AS HUGEINT)) "
-        f"FROM {table.name}_rows WHERE {_KEPT} GROUP BY {FILE} ORDER BY {FILE}"
+        f"SELECT {FILE}, min({ROW}), count(*), sum(amount), sum(CAST(hash(customer_id, date, amount) AS HUGEINT)) "
+        f"FROM {table.name}_rows WHERE {_KEPT} GROUP BY {FILE} HAVING count(*) >= {_FEWEST_IN_FILE} ORDER BY {FILE}"
     ).fetchall()
-    every, n_every = sum(mark for *_, mark in files), sum(n for *_, n, _ in files)
-    seen: Counter[tuple[int, int]] = Counter()
+    n_every, sum_of_all, every = (sum(one[place] for one in files) for place in (2, 3, 4))
     first: dict[tuple[int, int], str] = {}
     found = []
-    for file, row, n, mark in files:
-        if n < _FEWEST_IN_FILE:
-            continue
-        seen[n, mark] += 1
-        if seen[n, mark] > 1:
-            found.append({"file": file, "first_row": row, "n_lines": n, "other": first[n, mark]})
-        elif (2 * n, 2 * mark) == (n_every, every) and len(files) > 2:
-            others = ", ".join(other for other, *_ in files if other != file)
-            found.append({"file": file, "first_row": row, "n_lines": n, "other": others})
+    for file, row, n, amount, mark in files:
+        others = ", ".join(other for other, *_ in files if other != file)
+        holds_all = len(files) > 2 and (2 * n, 2 * mark) == (n_every, every)
+        # Fewer rows that come to the same are sums, by month or customer.
+        sums_up = 2 * n < n_every and amount and abs(2 * amount - sum_of_all) < _CENT
+        if (n, mark) in first or holds_all or sums_up:
+            found.append({"file": file, "first_row": row, "n_lines": n, "other": first.get((n, mark), others)})
         first.setdefault((n, mark), file)
     return found
+
+
+def amounts_of_orders(connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column]) -> dict[str, Any]:
+    """Return how many lines have an amount that is, on all lines of each order, the same: perhaps that of the order.
+
+    Parameters
+    ----------
+    connection
+        Where :func:`~kehu_analysis.data.checking.validate.classify` has made ``<table>_rows``.
+    table, columns
+        The transactions, and the columns that they have; an order number among them.
+
+    Returns
+    -------
+    dict
+        ``file``, ``first_row``, ``n_lines`` and ``order`` of the first; empty where lines of an order differ.
+    """
+    # Lines of one product and number may well cost the same.
+    differs = [one.name for one in columns if one.name in ("product_id", "quantity", "discount", "cost")]
+    if not differs:
+        return {}
+    parts = ", ".join(map(identifier, differs))
+    orders = (
+        f"SELECT order_id, count(*) AS n, min(amount) = max(amount) AS is_same, count(DISTINCT ({parts})) AS n_parts, "
+        f"min({FILE}) AS file, min({ROW}) AS row, any_value(amount) AS amount FROM (SELECT * FROM {table.name}_rows "
+        f"WHERE {_KEPT} AND order_id IS NOT NULL LIMIT {_ROWS_OF_ORDERS}) GROUP BY order_id"
+    )
+    row = connection.execute(
+        f"SELECT count(*), count(*) FILTER (is_same), CAST(sum(n) FILTER (is_same) AS BIGINT), "
+        f"arg_min(file, row) FILTER (is_same), min(row) FILTER (is_same), arg_min(order_id, row) FILTER (is_same), "
+        f"count(DISTINCT amount) FROM ({orders}) WHERE n > 1 AND n_parts > 1"
+    ).fetchone()
+    assert row is not None  # aggregates always return a row
+    n_orders, n_same, n_lines, file, first_row, order, n_amounts = row
+    if n_orders < _FEWEST_ORDERS or n_amounts < _FEWEST_ORDERS or n_same < _SAME * n_orders:
+        return {}
+    return {"file": file, "first_row": first_row, "n_lines": n_lines, "order": order}
+
+
+def quantities_below_zero(connection: duckdb.DuckDBPyConnection, table: Table) -> list[dict[str, Any]]:
+    """Return by file how many lines have a quantity below 0 and an amount above it, and the first of them."""
+    rows = connection.execute(
+        f"SELECT {FILE}, min({ROW}), count(*), arg_min(quantity, {ROW}), CAST(arg_min(amount, {ROW}) AS VARCHAR) "
+        f"FROM {table.name}_rows WHERE {_KEPT} AND quantity < 0 AND amount > 0 GROUP BY {FILE} ORDER BY {FILE}"
+    ).fetchall()
+    return [
+        {"file": file, "first_row": row, "n_lines": n, "text": f"{quantity:g} · {amount}"}
+        for file, row, n, quantity, amount in rows
+    ]
+
+
+def doubts_of_counting(
+    connection: duckdb.DuckDBPyConnection, table: Table, columns: Sequence[Column], *, n_files: int, of_texts: bool
+) -> list[dict[str, Any]]:
+    """Return, as failures, all that this module finds in the transactions.
+
+    Parameters
+    ----------
+    connection, table, columns
+        As above.
+    n_files
+        Of how many files, or sheets.
+    of_texts
+        Whether any of them holds texts only.
+    """
+    names = {column.name for column in columns}
+    files = same_files(connection, table) if n_files > 1 else []
+    failures = doubts_of_double_counts(table, sums_of_others(connection, table, with_rows=of_texts), files)
+    if "order_id" in names and (one := amounts_of_orders(connection, table, columns)):
+        words = {"column": "amount", "n_lines": one["n_lines"], "first_row": one["first_row"], "example": one["order"]}
+        failures.append(failure(table.name, "amount_of_order", file=one["file"]) | words)
+    for one in quantities_below_zero(connection, table) if "quantity" in names else []:
+        words = {"column": "amount", "n_lines": one["n_lines"], "first_row": one["first_row"], "example": one["text"]}
+        failures.append(failure(table.name, "quantity_below_zero", file=one["file"]) | words)
+    return failures
 
 
 def doubts_of_double_counts(

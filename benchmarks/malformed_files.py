@@ -241,14 +241,21 @@ def parquet(rows: Rows, *, typed: bool = False) -> bytes:
     return buffer.getvalue()
 
 
+def _whole(text: str) -> int:
+    if str(int(text)) != text:
+        raise ValueError(text)  # zeros in front are part of a code
+    return int(text)
+
+
 def _typed(column: list[str | None]) -> pa.Array | None:
     for kind, read in (
         (pa.date32(), date.fromisoformat),
+        (pa.int64(), _whole),
         (pa.decimal128(18, 4), lambda text: Decimal(text).quantize(Decimal("0.0001"))),
     ):
         try:
             return pa.array([None if text is None else read(text) for text in column], kind)
-        except (ValueError, ArithmeticError, pa.ArrowInvalid):
+        except (ValueError, ArithmeticError, OverflowError, pa.ArrowInvalid):
             continue
     return None
 

@@ -71,14 +71,14 @@ def invisible_in_ids(world: World) -> None:
         texts[place] = texts[place][:1] + mark + texts[place][1:]
         n += 1
     world.only_formats = ("csv", "xlsx", "tsv")
-    world.encodings = ("utf-8", "utf-8-sig", "utf-16")
+    world.encodings = _UNICODE
     world.tell("invisible_characters", n_lines=n)
 
 
 def nothing_in_words(world: World) -> None:
     texts, n = world.texts("customer_id"), 0
     for place in range(2, world.n, 7):
-        texts[place] = world.rng.choice(("NULL", "\\N", "nan", "#N/A", "None", "(null)", "<NA>"))
+        texts[place] = world.rng.choice(("NULL", "\\N", "#N/A", "None", "(null)", "<NA>"))
         world.customers[place] = None
         n += 1
     world.tell("null_text", n_lines=n)
@@ -183,6 +183,7 @@ def discount_rate(world: World) -> None:
     _factors(world, with_rate=True)
 
 
+_UNICODE = ("utf-8", "utf-8-sig", "utf-16")
 RATES = {"CNY": Decimal(1), "USD": Decimal(7), "EUR": Decimal(8), "HKD": Decimal("0.5"), "GBP": Decimal(9)}
 _IN_WORDS = {"CNY": "人民币", "USD": "美元", "EUR": "欧元", "HKD": "港币", "GBP": "英镑"}
 _SIGNS = {"CNY": "￥", "USD": "$", "EUR": "€", "GBP": "£"}
@@ -211,6 +212,7 @@ def one_currency_in_words(world: World) -> None:
 
 
 def signs(world: World) -> None:
+    world.encodings = _UNICODE
     names = world.rng.sample(tuple(_SIGNS), 2)
     of_row = [world.rng.choice(names) if place > 2 else names[place % 2] for place in range(world.n)]
     form = world.rng.choice(("sign", "code", "behind"))
@@ -225,6 +227,7 @@ def signs(world: World) -> None:
 
 def sign_on_some(world: World) -> None:
     """Write a sign only where a sale was in another currency."""
+    world.encodings = _UNICODE
     name = world.rng.choice(("USD", "EUR"))
     of_row = [name if place % 6 == 1 else "CNY" for place in range(world.n)]
     sign = world.rng.choice((_SIGNS[name], name))
@@ -239,14 +242,15 @@ def sign_on_some(world: World) -> None:
 
 def another_currency(world: World) -> None:
     """Keep the books in another currency than the dataset's, and say so."""
+    world.encodings = _UNICODE
     name = world.rng.choice(("USD", "EUR"))
     if world.rng.random() < 0.5:
         world.columns[{"zh": "币种", "en": "Currency"}[world.lang]] = [name] * world.n
     else:
         texts = world.texts("amount")
         texts[:] = ["-" * text.startswith("-") + _SIGNS[name] + text.lstrip("-") for text in texts]
-    world.tell("another_currency")
-    world.truth.told["another_currency"] = ({"currency": name}, {})
+    world.tell("foreign_currency")
+    world.truth.told["foreign_currency"] = ({"currency": name}, {})
 
 
 # --- when ----------------

@@ -227,7 +227,7 @@ def header_on_each_page(world: World) -> None:
 def second_table(world: World) -> None:
     width = len(world.columns)
     table = world.rng.choice(
-        ((("地区", "负责人", "电话"), ("华东", "张", "无"), ("华北", "李", "无"), ("华南", "赵", "无")),
+        ((("地区", "经理", "电话"), ("华东", "张", "无"), ("华北", "李", "无"), ("华南", "赵", "无")),
          (("Region", "Manager"), ("West", "Ann"), ("East", "Ben"))) )  # fmt: skip
     world.below = [[*row, *[""] * (width - len(row))][:width] for row in table]
     world.tell("second_table", {"last_row": 0}, n_lines=len(table))

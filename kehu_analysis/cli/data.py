@@ -23,6 +23,7 @@ from kehu_analysis.simulate import FORMATS, NONRESPONSES
 def check(data: Path, out: Path | None, lang: str) -> None:
     """Say what of the data is accepted and what is not, and why; write a page and the rejected rows."""
     # Here and not above: what writes pages and workbooks takes a while to import.
+    from kehu_analysis.intake.draft import confirmation_lines
     from kehu_analysis.intake.results import refuse_place, results_folder, write_results
     from kehu_analysis.intake.understood import understood_lines
 
@@ -32,11 +33,12 @@ def check(data: Path, out: Path | None, lang: str) -> None:
     try:
         dataset = check_dataset(data, progress=bar)
     except DataError as error:  # a fault of the data as a whole: where settings mend it, a draft of them helps
-        from kehu_analysis.intake.draft import draft_lines
+        from kehu_analysis.intake.draft import draft_lines, restated
 
         bar.close()
-        say_error(error, lang)
-        for line in draft_lines(data, error, out, lang):
+        told, proposals = restated(data, error)
+        say_error(told, lang)
+        for line in draft_lines(data, error, out, lang, proposals):
             tell(line)
         sys.exit(error.exit_code)
     finally:
@@ -54,6 +56,8 @@ def check(data: Path, out: Path | None, lang: str) -> None:
         tell(labels.render("ui.check_rejected_at", lang, path=results.workbook))
     for step in next_steps(dataset, lang, workbook=str(results.workbook)):
         tell(f"→ {step}")
+    for line in confirmation_lines(data, dataset, out, lang):
+        tell(line)
     if refusal is not None:
         raise refusal
     click.echo(quarters_words(dataset, lang))

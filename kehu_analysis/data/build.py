@@ -13,6 +13,7 @@ import duckdb
 from kehu_analysis.data.checking.double_counts import doubts_of_counting
 from kehu_analysis.data.checking.failures import (
     cross_failures,
+    doubts_of_currencies,
     doubts_of_rounding,
     doubts_of_states,
     doubts_of_totals,
@@ -22,7 +23,13 @@ from kehu_analysis.data.checking.failures import (
 )
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
 from kehu_analysis.data.checking.page_lines import FOOTER, TOTAL, check_totals
-from kehu_analysis.data.checking.row_kinds import doubtful_states, refuse_mixed_currencies
+from kehu_analysis.data.checking.row_kinds import (
+    CurrencyFound,
+    currencies_of_files,
+    doubtful_states,
+    foreign_currencies,
+    refuse_mixed_currencies,
+)
 from kehu_analysis.data.checking.units_beside import doubts_of_units, units_beside
 from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
@@ -113,7 +120,9 @@ def _build_table(
     with watch(connection, table.name, "open"):
         lines_of = line_files(root, settings) if table.name == "transactions" else []
         named = (lines_of, [shown_name(path, root) for path in lines_of]) if lines_of else None
-        parts, passed_over, n_without = _open_parts(connection, table, paths, shown, wanted, scratch, named)
+        parts, passed_over, n_without, foreign = _open_parts(
+            connection, table, paths, shown, wanted, scratch, named, currency=settings.currency
+        )
     with watch(connection, table.name, "judge"):
         columns = classify(
             connection,
@@ -142,7 +151,7 @@ def _build_table(
     failures += doubts_of_values(connection, table, parts, columns, wanted) if n_doubts else []
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
-    failures += doubts_of_states(states)
+    failures += doubts_of_states(states) + doubts_of_currencies(foreign, shown)
     if any(line["reason"] == FOOTER for line in lines) and table.column("amount") is not None:
         failures += doubts_of_units(table, units_beside(connection, table, parts, wanted))
     if table.name == "transactions":
@@ -164,6 +173,7 @@ def _build_table(
         "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
         "totals": totals,
         "states": states,
+        "foreign_currencies": [{"column": one.column, "name": one.name} for one in foreign],
         "lines": lines,
     }, failures
 
@@ -182,8 +192,13 @@ def _open_parts(
     settings: TableSettings,
     scratch: Path,
     lines: tuple[Sequence[Path], Sequence[str]] | None = None,
-) -> tuple[list[Part], list[str], int]:
-    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line."""
+    *,
+    currency: str,
+) -> tuple[list[Part], list[str], int, list[CurrencyFound]]:
+    """Return the files of a table with their columns and ways of writing; sheets passed over; orders without a line.
+
+    And the currencies of amounts that are not the dataset's.
+    """
     files, passed_over = _open_files(connection, table, paths, shown, settings, scratch)
     n_without = 0
     if lines:
@@ -194,11 +209,14 @@ def _open_parts(
         files = take_apart(connection, files, settings.crosstab)
     opened = [(file, map_columns(table, file, settings)) for file in files]
     check_agreement(table, opened, settings)
+    foreign: list[CurrencyFound] = []
     if table.name == "transactions":
-        refuse_mixed_currencies(connection, opened, settings)
+        found = currencies_of_files(connection, opened, settings)
+        refuse_mixed_currencies(found, settings, currency)
+        foreign = foreign_currencies(found, settings, currency)
     styles = find_styles(connection, table, opened, settings)
     parts = [Part(*one, style, plain_ids(connection, table, *one)) for one, style in zip(opened, styles, strict=True)]
-    return parts, passed_over, n_without
+    return parts, passed_over, n_without, foreign
 
 
 def _open_files(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,22 @@ from kehu_analysis.data.proposing.attribution import Attributed, attribute
 from kehu_analysis.data.proposing.candidates import Candidate
 from kehu_analysis.data.proposing.columns import ColumnProposal, ProposedColumns, propose_columns
 from kehu_analysis.data.proposing.order_lines import propose_lines
+from kehu_analysis.data.proposing.row_kinds import RowKinds, StatesProposal, is_across, propose_row_kinds
 from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings, Lines, read_settings
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.errors import DataError
 
-__all__ = ["CHOICES", "Candidate", "ColumnProposal", "Proposals", "StyleProposal", "TableProposal", "propose_settings"]
+__all__ = [
+    "CHOICES",
+    "Candidate",
+    "ColumnProposal",
+    "Proposals",
+    "RowKinds",
+    "StatesProposal",
+    "StyleProposal",
+    "TableProposal",
+    "propose_settings",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,10 @@ class TableProposal:
         Headers that are no column.
     kept
         What ``dataset.toml`` says of the table now and can go on saying.
+    kinds
+        What its rows are: currencies, states, periods across, where it ends.
+    headers
+        What the columns of its first file are called.
     """
 
     table: str
@@ -76,18 +91,21 @@ class TableProposal:
     unused: tuple[str, ...]
     kept: Mapping[str, Any]
     lines: Lines | None = None
+    kinds: RowKinds = field(default_factory=RowKinds)
+    headers: tuple[str, ...] = ()
 
     @property
     def is_needed(self) -> bool:
         """Whether anything is proposed, or left to the analyst."""
-        return bool(self.columns or self.styles or self.source or self.lines)
+        return bool(self.columns or self.styles or self.source or self.lines or self.kinds.is_needed)
 
     @property
     def undecided(self) -> tuple[str, ...]:
         """What is left to the analyst: columns, and settings of style."""
         columns = (one.column for one in self.columns if one.is_left(self.amount_from))
         source = ("source",) if self.source and self.rivals else ()
-        return (*source, *columns, *(one.setting for one in self.styles if one.chosen is None))
+        styles = (one.setting for one in self.styles if one.chosen is None)
+        return (*source, *columns, *styles, *self.kinds.undecided)
 
     @property
     def can_help(self) -> bool:
@@ -124,7 +142,9 @@ class Proposals:
         return tuple(one for one in self.tables if one.is_needed)
 
 
-def propose_settings(root: str | os.PathLike[str], fault: DataError | None = None) -> Proposals:
+def propose_settings(
+    root: str | os.PathLike[str], fault: DataError | None = None, account: Mapping[str, Any] | None = None
+) -> Proposals:
     r"""Say what ``dataset.toml`` could say of data whose headers, dates or numbers are not recognised.
 
     Parameters
@@ -134,6 +154,8 @@ def propose_settings(root: str | os.PathLike[str], fault: DataError | None = Non
         only the beginning.
     fault
         What the check said, which looked at all values and not at the first alone.
+    account
+        What the check counted, where it came to its end.
 
     Returns
     -------
@@ -161,7 +183,7 @@ def propose_settings(root: str | os.PathLike[str], fault: DataError | None = Non
     try:
         with tempfile.TemporaryDirectory(prefix="kehu-draft-") as scratch, DuckDBEngine().session() as connection:
             tables = tuple(
-                _proposal(connection, found, settings, fault, place, Path(scratch))
+                _proposal(connection, found, settings, fault, place, Path(scratch), account)
                 for found in attribute(connection, place, settings, Path(scratch))
             )
     except (OSError, duckdb.Error, DataError, ValueError):
@@ -177,10 +199,16 @@ def _proposal(
     fault: DataError | None,
     root: Path,
     scratch: Path,
+    account: Mapping[str, Any] | None,
 ) -> TableProposal:
     table, samples = found.table, found.samples
     wanted = settings.table(table.name)
     columns = propose_columns(connection, table, samples, wanted, settings.timezone)
+    across = is_across(table, samples, wanted, columns.recognised)
+    if across:
+        # Date and amount come from the headers and the cells below them.
+        left = tuple(one for one in columns.open if one.column not in ("date", "amount"))
+        columns = replace(columns, open=left, amount_from=None)
     lines = None
     if table.name == "transactions" and wanted.lines is None and any(one.column == "amount" for one in columns.open):
         proposed = propose_lines(connection, table, samples, root, scratch, settings.timezone)
@@ -205,6 +233,18 @@ def _proposal(
         settings.timezone,
         own,
     )
+    kinds = RowKinds()
+    if table.name == "transactions":
+        kinds = propose_row_kinds(
+            connection,
+            samples,
+            wanted,
+            {} if lines or across else columns.headers,
+            settings.currency,
+            settings.timezone,
+            account,
+            across=across,
+        )
     return TableProposal(
         table=table.name,
         files=tuple(dict.fromkeys(sample.file.shown for sample in samples)),
@@ -222,6 +262,8 @@ def _proposal(
         unused=columns.unused,
         kept=_kept(wanted.model_dump(exclude_unset=True), columns, found),
         lines=lines,
+        kinds=kinds,
+        headers=samples[0].file.headers,
     )
 
 

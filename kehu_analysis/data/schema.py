@@ -94,22 +94,29 @@ class Table:
         """
         found: dict[str, list[str]] = {}
         for header in headers:
-            if "*" not in header and (own := self.column(plain(_without_number(header), "_"))) is not None:
+            if "*" not in header and (own := self.column(plain(without_addition(header), "_"))) is not None:
                 found.setdefault(own.name, []).append(header)
         for name, matches in found.items():
-            found[name] = [header for header in matches if _without_number(header) == name] or matches
+            found[name] = [header for header in matches if without_addition(header) == name] or matches
         taken = {header for matches in found.values() for header in matches}
         for column in self.columns:
             if column.name in found:
                 continue
             known = {plain(name) for name in (*column.headers, column.name)}
             free = (header for header in headers if header not in taken)
-            if matches := [header for header in free if plain(_without_number(header)) in known]:
+            if matches := [header for header in free if plain(without_addition(header)) in known]:
                 found[column.name] = matches
         return found
 
 
-def _without_number(header: str) -> str:
+def without_addition(header: str) -> str:
+    """Return a header without the number that tells it from another, its unit, its currency.
+
+    Examples
+    --------
+    >>> without_addition("Amount (2)"), without_addition("金额（万元）"), without_addition("Amount USD")
+    ('Amount', '金额', 'Amount')
+    """
     # A header that a file has twice was numbered when it was read; both could be the column. Neither a unit nor a
     # currency is part of it.
     bare = re.sub(r" \(\d+\)$", "", header)

@@ -13,6 +13,7 @@ import pandas as pd
 from kehu_analysis import labels
 from kehu_analysis.data import Dataset, contract
 from kehu_analysis.data.checking.failures import last_rows
+from kehu_analysis.data.schema import currencies_of
 from kehu_analysis.intake.toml_text import toml_value
 
 #: Failures on the terminal; the page has them all.
@@ -121,7 +122,7 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     if tables := tables_to_mend(dataset):
         names = between.join(mended_name(dataset, table) for table in tables)
         steps.append(labels.render("ui.check_next_mend", lang, path=workbook, names=names))
-    steps += _steps_of_states(dataset, lang)
+    steps += _steps_of_currency(dataset, lang) + _steps_of_states(dataset, lang)
     for table in tables_read(dataset):
         if setting := last_rows(dataset.account, table):
             failures = dataset.failures()
@@ -135,6 +136,22 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
     if any(account["unused_headers"] for account in dataset.account["tables"].values()):
         steps.append(labels.label("ui.check_next_unused", lang))
     return [printable(step) for step in steps]
+
+
+def _steps_of_currency(dataset: Dataset, lang: str) -> list[str]:
+    """Say what to write where the amounts are in one currency, and the dataset is taken to be in another."""
+    found = dataset.account["tables"]["transactions"].get("foreign_currencies", ())
+    return [
+        labels.render(
+            "ui.check_next_currency",
+            lang,
+            column=shown(one["column"]),
+            name=shown(one["name"]),
+            own=currencies_of(one["name"])[0],
+            currency=dataset.currency,
+        )
+        for one in found[:1]
+    ]
 
 
 def _steps_of_states(dataset: Dataset, lang: str) -> list[str]:

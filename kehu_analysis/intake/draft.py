@@ -6,11 +6,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from kehu_analysis import labels
+from kehu_analysis.data import Dataset
+from kehu_analysis.data.checking.failures import last_rows
+from kehu_analysis.data.checking.mapping import listed
 from kehu_analysis.data.proposals import (
     Candidate,
     ColumnProposal,
@@ -19,9 +23,11 @@ from kehu_analysis.data.proposals import (
     propose_settings,
 )
 from kehu_analysis.data.schema import contract
-from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings
+from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
 from kehu_analysis.intake.account import argument, printable, shown
+from kehu_analysis.intake.draft_on_terminal import table_lines
+from kehu_analysis.intake.draft_rows import kept_filters, row_kind_lines
 from kehu_analysis.intake.results import results_folder
 from kehu_analysis.intake.toml_text import toml_key, toml_value
 
@@ -37,18 +43,70 @@ _MENDED_BY_SETTINGS = (
     "no_such_sheet",
     "source_missing",
     "no_header",
+    "mixed_currencies",
+    "cross_table",
 )
 #: Ends a draft, with a digest of what stands above: so one that was edited is known from one that was not.
 _MARK = "# kehu:draft:"
-_LONGEST_SAMPLE, _LONGEST_HEADER, _LONGEST_LINE = 24, 30, 10_000
-_SAMPLES_ON_TERMINAL, _CANDIDATES_ON_TERMINAL = 3, 4
+_LONGEST_SAMPLE, _LONGEST_LINE = 24, 10_000
 _EXAMPLES: Mapping[str, Any] = {"amounts_include_tax": True, "complete_until": date(2026, 9, 30)}
 _EXAMPLE_COST = 350.0
 #: What of a table's settings stands in sections of its own.
 _PARTS = ("columns", "filters")
 
 
-def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> list[str]:
+def restated(data: Path, fault: DataError) -> tuple[DataError, Proposals | None]:
+    """Return a fault in the words of what is proposed, and the proposals; None where settings do not mend it.
+
+    The check names the headers of the first row, where the proposals may have found those below a title.
+    """
+    if not fault.code.startswith(_MENDED_BY_SETTINGS):
+        return fault, None
+    proposals = propose_settings(data, fault)
+    found = next((one for one in proposals.needed if one.table == fault.details.get("table")), None)
+    if fault.code != "missing_column" or found is None or not found.has_header:
+        return fault, proposals
+    missing = [one.column for one in found.columns if one.fault == "missing"]
+    missing += ["amount"] if found.lines is not None else []
+    if missing:
+        details = {"columns": ", ".join(missing), "headers": listed(found.headers)}
+        fault = DataError(fault.code, **{**fault.details, **details})
+    return fault, proposals
+
+
+def confirmation_lines(data: Path, dataset: Dataset, out: Path | None, lang: str) -> list[str]:
+    """Write a draft where a check came to its end and found what settings should say, and say where it is.
+
+    Parameters
+    ----------
+    data
+        The folder or file that was checked.
+    dataset
+        What the check made of it.
+    out, lang
+        As for :func:`draft_lines`.
+    """
+    log = dataset.account["tables"]["transactions"]
+    is_asked = log.get("states") or log.get("foreign_currencies") or last_rows(dataset.account)
+    if not is_asked:
+        return []
+    proposals = propose_settings(data, account=dataset.account)
+    tables = tuple(
+        replace(one, columns=(), styles=(), source=(), rivals=(), sheets=(), lines=None)
+        for one in proposals.tables
+        if one.table == "transactions" and one.kinds.is_needed
+    )
+    if not tables:
+        return []
+    narrow = replace(proposals, tables=tables)
+    path = write_draft(narrow, out or results_folder(proposals), data, lang)
+    lines = ["", labels.render("ui.draft_ready", lang, path=path), *_next_steps(narrow, data, lang)]
+    return [printable(labels.shortened(line, _LONGEST_LINE)) for line in lines]
+
+
+def draft_lines(
+    data: Path, fault: DataError, out: Path | None, lang: str, proposals: Proposals | None = None
+) -> list[str]:
     """Write a draft of ``dataset.toml`` where one helps, and say what it proposes, where it is and what to do next.
 
     Parameters
@@ -61,6 +119,8 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
         Where results go; by default ``reports/<dataset>/check``.
     lang
         ``"zh"`` or ``"en"``.
+    proposals
+        Those of :func:`restated`; by default they are looked for.
 
     Returns
     -------
@@ -72,12 +132,11 @@ def draft_lines(data: Path, fault: DataError, out: Path | None, lang: str) -> li
     RunError
         The draft cannot be written.
     """
-    if not fault.code.startswith(_MENDED_BY_SETTINGS):
+    if proposals is None:
+        _, proposals = restated(data, fault)
+    if proposals is None or not proposals.needed:
         return []
-    proposals = propose_settings(data, fault)
-    if not proposals.needed:
-        return []
-    lines = [line for table in proposals.needed for line in _table_lines(table, lang)]
+    lines = [line for table in proposals.needed for line in table_lines(table, lang)]
     if any(table.can_help for table in proposals.needed):
         path = write_draft(proposals, out or results_folder(proposals), data, lang)
         lines += ["", labels.render("ui.draft_at", lang, path=path), *_next_steps(proposals, data, lang)]
@@ -148,7 +207,7 @@ def draft_text(proposals: Proposals, data: Path, lang: str) -> str:
     proposed = {table.table: table for table in proposals.tables}
     for name in contract():
         if name in proposed:
-            lines += ["", *_section(proposed[name], lang)]
+            lines += ["", *_section(proposed[name], proposals.settings.currency, lang)]
         elif name in proposals.settings.tables:
             kept = proposals.settings.table(name).model_dump(exclude_unset=True, exclude_none=True)
             lines += ["", *_kept_section(name, kept)]
@@ -164,10 +223,20 @@ def _general_lines(proposals: Proposals, lang: str) -> Iterator[str]:
         value = said.get(name, _EXAMPLE_COST if example is None else example)
         line = f"{name} = {toml_value(value)}"
         meaning = _comment(labels.label(f"ui.draft_setting.{name}", lang))
-        yield f"{line if name in said else _off(line)}  {meaning}"
+        found = next((one.kinds.currency for one in proposals.tables if one.kinds.currency), "")
+        if name == "currency" and found:
+            # What dataset.toml says by itself is not overruled.
+            mark = labels.label(f"ui.draft_mark_{'fill' if name in said else 'check'}", lang)
+            meaning = _comment(f"{mark} · {labels.render('ui.draft_currency', lang, found=found, currency=value)}")
+            if name in said:
+                yield line
+            line = f"{name} = {toml_value(found)}"
+            yield f"{_off(line) if name in said else line}  {meaning}"
+        else:
+            yield f"{line if name in said else _off(line)}  {meaning}"
 
 
-def _section(table: TableProposal, lang: str) -> Iterator[str]:
+def _section(table: TableProposal, currency: str, lang: str) -> Iterator[str]:
     """Return the lines of one table: where it is, how its values are written, its columns, its filters."""
     check, fill = (labels.label(f"ui.draft_mark_{mark}", lang) for mark in ("check", "fill"))
     yield _comment(f"—— {labels.label(f'table.{table.table}', lang)} ——")
@@ -175,7 +244,11 @@ def _section(table: TableProposal, lang: str) -> Iterator[str]:
     if not table.has_header:
         yield _comment(labels.label("ui.draft_no_header", lang))
     yield f"[tables.{table.table}]"
-    yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in _PARTS)
+    replaced = (*_PARTS, "last_row") if table.kinds.last_row else _PARTS
+    yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in replaced)
+    if table.kinds.last_row:
+        yield _comment(labels.label("ui.draft_last_row", lang))
+        yield f"{table.kinds.last_row}  {_comment(check)}"
     yield from _source_lines(table, check, fill, lang)
     yield from _style_lines(table, check, fill, lang)
     if table.lines is not None:
@@ -196,7 +269,8 @@ def _section(table: TableProposal, lang: str) -> Iterator[str]:
         yield from _column_lines(column, table, check, fill, lang)
     if table.unused:
         yield _comment(labels.render("ui.draft_unused", lang, headers=_listed(table.unused, lang)))
-    yield from _filter_lines(table.table, table.kept.get("filters", []))
+    yield from kept_filters(table.kept.get("filters", []), table.table)
+    yield from row_kind_lines(table.kinds, table.table, table.kept, currency, (check, fill), lang)
 
 
 def _source_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
@@ -248,14 +322,7 @@ def _evidence(one: Candidate, lang: str) -> str:
 def _kept_section(name: str, kept: Mapping[str, Any]) -> Iterator[str]:
     yield f"[tables.{name}]"
     yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in kept.items() if key != "filters")
-    yield from _filter_lines(name, kept.get("filters", []))
-
-
-def _filter_lines(table: str, filters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for rule in filters:
-        yield ""
-        yield f"[[tables.{table}.filters]]"
-        yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in rule.items())
+    yield from kept_filters(kept.get("filters", []), name)
 
 
 def _comment(text: str) -> str:
@@ -268,54 +335,6 @@ def _off(line: str) -> str:
 
 def _listed(texts: Sequence[str], lang: str) -> str:
     return labels.label("ui.list_separator", lang).join(map(shown, texts))
-
-
-def _table_lines(table: TableProposal, lang: str) -> list[str]:
-    """Return what the terminal says of a table: for each open column the best candidates with values."""
-    files = _listed(table.files, lang)
-    lines = [labels.render("ui.draft_table", lang, table=labels.label(f"table.{table.table}", lang), files=files)]
-    if not table.has_header:
-        lines.append("  " + labels.label("ui.draft_no_header", lang))
-    rows = [row for column in table.columns for row in _rows(column, table, lang)]
-    if table.source:
-        rows.insert(0, ("source", "✓" if table.source_is_sure else "?", _listed(table.source, lang), ""))
-        rows[1:1] = [("", "?", shown(name), "") for name in table.rivals]
-    if table.lines is not None:
-        rows.append(("lines", "✓", shown(table.lines.source), f"on = {shown(table.lines.on)}"))
-        factors = table.amount_from.headers.items() if table.amount_from is not None else ()
-        rows += (
-            [("amount", "✓", " · ".join(f"{name} = {shown(header)}" for name, header in factors), "")]
-            if factors
-            else []
-        )
-    for style in table.styles:
-        words = style.chosen or " / ".join(style.choices)
-        rows.append((style.setting, "✓" if style.chosen else "?", words, shown(style.example)))
-    # What is said where there is nothing to show needs no column.
-    widths = [
-        max((labels.text_width(row[place]) for row in rows if row[3] or place < 2), default=0) for place in range(3)
-    ]
-    for row in rows:
-        cells = [cell + " " * (width - labels.text_width(cell)) for cell, width in zip(row, widths, strict=False)]
-        lines.append(f"  {'  '.join([*cells, row[3]])}".rstrip())
-    return lines
-
-
-def _rows(column: ColumnProposal, table: TableProposal, lang: str) -> list[tuple[str, str, str, str]]:
-    rows = []
-    if column.column == "amount" and table.amount_from is not None:
-        rows.append(("", "✓", _parts_words(table.amount_from), ""))
-    for one in column.candidates[:_CANDIDATES_ON_TERMINAL]:
-        samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples[:_SAMPLES_ON_TERMINAL]], lang)
-        rows.append(("", "✓" if one.header == column.chosen else "?", shown(one.header, _LONGEST_HEADER), samples))
-    if not rows:
-        code = "ui.draft_no_customer" if column.column == "customer_id" else "ui.draft_no_candidate"
-        rows.append(("", "✗", labels.label(code, lang), ""))
-    return [(column.column, *rows[0][1:]), *rows[1:]]
-
-
-def _parts_words(parts: AmountFrom) -> str:
-    return " · ".join(f"{name} = {shown(header, _LONGEST_HEADER)}" for name, header in parts.headers.items())
 
 
 def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:

@@ -105,7 +105,9 @@ def _columns(dataset: Dataset, lang: str) -> str:
 
 def _writing(dataset: Dataset, lang: str) -> str:
     account = dataset.account["tables"]["transactions"]
-    words = [labels.render("ui.understood_currency", lang, currency=dataset.currency)]
+    foreign = ", ".join(dict.fromkeys(shown(one["name"]) for one in account.get("foreign_currencies", ())))
+    code = "ui.understood_foreign" if foreign else "ui.understood_currency"
+    words = [labels.render(code, lang, currency=dataset.currency, names=foreign)]
     styles = account["styles"].values()
     for code, values in (
         ("encoding", dict.fromkeys(account.get("encodings", {}).values())),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from kehu_analysis.data.checking.numbers import is_number, number_of
 from kehu_analysis.data.checking.texts import Style, clean_text, given_text
-from kehu_analysis.data.schema import pattern_of
+from kehu_analysis.data.schema import currencies_of, currency_signs, pattern_of
 from kehu_analysis.data.settings import AmountFrom, Currencies, TableSettings
 from kehu_analysis.engine.duckdb import identifier, quoted
 
@@ -126,8 +126,26 @@ def sign_of(header: str) -> str:
     return f"nullif(upper(regexp_extract({clean_text(header)}, {sign}, 1)), '')"
 
 
+def spellings_in(name: str, rates: Collection[str]) -> list[str]:
+    """Return the keys of rates that hold for a currency as it is written in a file: itself, else what it stands for.
+
+    Examples
+    --------
+    >>> spellings_in("$", {"USD", "CNY"}), spellings_in("￥", {"¥"}), spellings_in("EUR", {"USD"})
+    (['USD'], ['¥'], [])
+    """
+    own = [key for key in rates if key.upper() == name]
+    return own or [key for key in rates if currencies_of(key)[0] == currencies_of(name)[0]]
+
+
 def _rate(currency: str, day: str, currencies: Currencies) -> str:
-    cases = []
+    # A sign stands for the currency whose rate is given, and amounts without one are in the dataset's own.
+    cases = [] if currencies.column is not None else [f"WHEN {currency} IS NULL THEN CAST(1 AS DECIMAL(18, 8))"]
+    every = [name.upper() for name in currencies.rates]
+    others = [sign for sign in currency_signs() if sign not in every and spellings_in(sign, currencies.rates)]
+    read_as = {name: [name.upper()] for name in currencies.rates}
+    for sign in others:
+        read_as[spellings_in(sign, currencies.rates)[0]].append(sign)
     for name, rate in currencies.rates.items():
         dated = [(None, rate)] if isinstance(rate, float) else sorted((one.since, one.rate) for one in rate)
         value = "NULL"
@@ -137,5 +155,6 @@ def _rate(currency: str, day: str, currencies: Currencies) -> str:
                 if since is None
                 else f"CASE WHEN {day} >= DATE '{since}' THEN {number!r} ELSE {value} END"
             )
-        cases.append(f"WHEN {currency} = {quoted(name.upper())} THEN CAST({value} AS DECIMAL(18, 8))")
+        called = ", ".join(map(quoted, dict.fromkeys([*read_as[name], currencies_of(name)[0]])))
+        cases.append(f"WHEN {currency} IN ({called}) THEN CAST({value} AS DECIMAL(18, 8))")
     return f"CASE {' '.join(cases)} END"

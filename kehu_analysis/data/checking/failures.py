@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from kehu_analysis.data.checking.page_lines import SECOND
+from kehu_analysis.data.checking.row_kinds import CurrencyFound
 from kehu_analysis.data.checking.validate import Part, given_texts, has_warning, warning
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table, contract
@@ -176,6 +177,15 @@ def doubts_of_states(states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "example": f"{one['value']} ({Decimal(one['amount']):,.2f})",
         }
         for one in states
+    ]
+
+
+def doubts_of_currencies(foreign: Sequence[CurrencyFound], files: Sequence[str]) -> list[dict[str, Any]]:
+    """Return, as failures, the currencies of amounts that are not the dataset's own."""
+    return [
+        failure("transactions", "foreign_currency", file=", ".join(files))
+        | {"column": one.column, "n_lines": one.n_lines, "example": one.name}
+        for one in foreign
     ]
 
 

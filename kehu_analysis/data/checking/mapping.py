@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kehu_analysis.data.reading.cross_tables import FEWEST_PERIODS, period_headers
+from kehu_analysis.data.period_headers import ANY_YEAR, is_cross_table, needs_year, period_headers
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
 from kehu_analysis.errors import DataError
-from kehu_analysis.labels import shortened
+from kehu_analysis.labels import Phrase, shortened
 
 #: The headers of a workbook of rejected rows: where each row came from, and what was wrong with it.
 PLACE_HEADERS = ("_file", "_row")
@@ -19,8 +19,6 @@ LINE_HEADER = "_line"
 #: What the name of a file with mended rows holds.
 MENDED = "-mended"
 _MOST_HEADERS, _LONGEST_HEADER = 40, 60
-#: To tell whether a header is a period, any year will do.
-_ANY_YEAR = 2000
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,12 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
     headers = _headers_of_columns(table, opened, settings)
     wanted = [name for name in table.required_columns if name not in settings.computed]
     missing = [name for name in wanted if name not in headers]
-    if "date" in missing and len(across := period_headers(opened.headers, _ANY_YEAR)) >= FEWEST_PERIODS:
-        raise DataError("cross_table", table=table.name, path=opened.shown, periods=listed(across))
+    if "date" in missing and is_cross_table(opened.headers):
+        how = "ui.crosstab_year" if needs_year(opened.headers) else "ui.crosstab_plain"
+        across = listed(period_headers(opened.headers, ANY_YEAR))
+        raise DataError(
+            "cross_table", table=table.name, path=opened.shown, periods=across, how=Phrase(how, {"table": table.name})
+        )
     if missing:
         raise DataError(
             "missing_column", table=table.name, columns=", ".join(missing), path=opened.shown, headers=present

@@ -24,7 +24,7 @@ from kehu_analysis.data.proposing.candidates import (
 )
 from kehu_analysis.data.proposing.likeness import LIKE, likeness
 from kehu_analysis.data.reading.samples import Sample
-from kehu_analysis.data.schema import Column, Table
+from kehu_analysis.data.schema import Column, Table, currency_of_header, plain, without_addition
 from kehu_analysis.data.settings import AmountFrom, TableSettings
 
 _MOST_LISTED = 6
@@ -234,6 +234,8 @@ def _proposal(column: Column, fault: _Fault, known: _Known, judge: _Judge, *, ha
     if column.name == "customer_id" and "date" in known.clear:
         ranked = judge.by_days(ranked, known.clear["date"])
     best = chosen_of(ranked) if has_header else None
+    if best is not None and column.kind == "money" and _in_another_currency(best.header, ranked):
+        best = None
     if fault == "named" and not column.required and best is not None and best.likeness < LIKE:
         best = None
     if best is not None:
@@ -245,6 +247,14 @@ def _proposal(column: Column, fault: _Fault, known: _Known, judge: _Judge, *, ha
         best.header if best is not None else None,
         named,
         is_optional=not column.required,
+    )
+
+
+def _in_another_currency(header: str, ranked: Sequence[Candidate]) -> bool:
+    # The same sum in two currencies: only a person knows which one counts.
+    bare = plain(without_addition(header))
+    return currency_of_header(header) is not None and any(
+        one.header != header and plain(without_addition(one.header)) == bare for one in ranked
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from kehu_analysis.data.period_headers import ANY_YEAR, FEWEST_PERIODS, period_headers
 from kehu_analysis.data.reading.sources import OpenedFile, open_file
 from kehu_analysis.data.reading.spreadsheet import first_rows, headers_of, is_workbook
 from kehu_analysis.data.reading.text_files import FILE, HEADER_ROWS, ROW, is_packed, make_readable
@@ -105,16 +106,18 @@ def take_samples(
                 continue
             top = first if place is None else place
             label = f"{shown} [{sheet}]" if len(sheets) > 1 else shown
-            file = _as_relation(connection, f"{name}_{number}", label, tops[top], rows[top + 1 :], top + 2)
+            above = tuple(" ".join(filter(None, row)) for row in rows[:top])
+            file = _as_relation(connection, f"{name}_{number}", label, tops[top], rows[top + 1 :], top + 2, above)
             found.append(Sample(file, path, sheet, place is not None))
         return found
-    headers, values, n_above, has_header = _text_rows(path, shown, scratch / name, is_header, encoding)
-    return [Sample(_as_relation(connection, name, shown, headers, values, n_above + 2), path, "", has_header)]
+    headers, values, above, has_header = _text_rows(path, shown, scratch / name, is_header, encoding)
+    file = _as_relation(connection, name, shown, headers, values, len(above) + 2, above)
+    return [Sample(file, path, "", has_header)]
 
 
 def _text_rows(
     path: Path, shown: str, copy: Path, is_header: Callable[[Sequence[str]], bool], encoding: str | None
-) -> tuple[Sequence[str], list[list[str]], int, bool]:
+) -> tuple[Sequence[str], list[list[str]], tuple[str, ...], bool]:
     head = copy.with_suffix(".head")
     head.write_bytes(_beginning(path, shown))
     tops: list[list[str]] = []
@@ -139,7 +142,7 @@ def _text_rows(
             rows = [record for record in islice(records, N_ROWS) if len(record) == len(text.headers)]
     except csv.Error:  # a quote that is never closed
         pass
-    return text.headers, rows, text.n_lines_above, place is not None
+    return text.headers, rows, text.above, place is not None
 
 
 def _beginning(path: Path, shown: str) -> bytes:
@@ -170,6 +173,10 @@ def _header_place(rows: Sequence[Sequence[str]], is_header: Callable[[Sequence[s
 def _n_words(row: Sequence[str]) -> int:
     """Return how many cells of a row are words; none where one is a value, as in a row of data."""
     filled = [cell for place, cell in enumerate(row, start=1) if cell != f"column {place}"]
+    # Months across may look like values.
+    across = set(period_headers(filled, ANY_YEAR))
+    if len(across) >= FEWEST_PERIODS and not any(is_value(cell) and cell not in across for cell in filled):
+        return len(filled)
     if any(is_value(cell) for cell in filled):
         return 0
     return sum(any(letter.isalpha() for letter in cell) for cell in filled)
@@ -198,6 +205,7 @@ def _as_relation(
     headers: Sequence[str],
     rows: Sequence[Sequence[str | None]],
     first_row: int,
+    above: tuple[str, ...] = (),
 ) -> OpenedFile:
     filled = [(number, row) for number, row in enumerate(rows, start=first_row) if any(row)][:N_ROWS]
     arrays = [
@@ -211,4 +219,4 @@ def _as_relation(
     columns = ", ".join(map(identifier, table.column_names))
     connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM {name}_given")
     connection.unregister(f"{name}_given")
-    return OpenedFile(name, shown, dict.fromkeys(headers, "VARCHAR"))
+    return OpenedFile(name, shown, dict.fromkeys(headers, "VARCHAR"), above=above)

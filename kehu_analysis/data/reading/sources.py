@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from kehu_analysis.data.period_headers import is_cross_table
 from kehu_analysis.data.reading.delimited import open_delimited
 from kehu_analysis.data.reading.spreadsheet import SUFFIXES as WORKBOOKS
 from kehu_analysis.data.reading.spreadsheet import is_workbook, open_sheets, sheets_of, table_of_sheet
@@ -309,6 +310,8 @@ def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str
         if mapped:
             return mapped <= set(cells)
         found = table.candidates(cells)
+        if table.name == "transactions" and "customer_id" in found and is_cross_table(cells):
+            return True
         return all(name in found for name in table.required_columns if name not in settings.computed)
 
     return is_header

@@ -202,9 +202,14 @@ def _open_parts(
     files, passed_over = _open_files(connection, table, paths, shown, settings, scratch)
     n_without = 0
     if lines:
-        of_lines, _ = _open_files(connection, table, *lines, settings, scratch, name="lines")
         assert settings.lines is not None  # else there were no files of lines
-        files, n_without = with_orders(connection, of_lines, files, settings.lines.on)
+        sheet, on = settings.lines.sheet, settings.lines.on
+        theirs = settings.model_copy(update={"sheet": sheet, "columns": {"order_id": on}, "lines": None})
+        of_lines, _ = _open_files(connection, table, *lines, theirs, scratch, name="lines")
+        if not settings.sheets and sheet is not None:
+            files = [file for file in files if not file.shown.endswith(f"[{sheet}]")]
+            passed_over = [name for name in passed_over if not name.endswith(f"[{sheet}]")]
+        files, n_without = with_orders(connection, of_lines, files, on, settings.lines.key)
     if settings.crosstab is not None:
         files = take_apart(connection, files, settings.crosstab)
     opened = [(file, map_columns(table, file, settings)) for file in files]

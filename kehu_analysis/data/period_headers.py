@@ -65,6 +65,18 @@ def needs_year(headers: Sequence[str]) -> bool:
     return any(period_of_header(header) is None for header in period_headers(headers, ANY_YEAR))
 
 
+def are_repeated(headers: Sequence[str]) -> bool:
+    """Tell whether periods stand there more than once, as where the year stands in a row of its own above the months.
+
+    Examples
+    --------
+    >>> are_repeated(["客户", "1月", "2月", "1月 (2)"]), are_repeated(["客户", "1月", "2月"])
+    (True, False)
+    """
+    bare = (re.match(r"^(.*) \(\d+\)$", header) for header in headers)
+    return any(match is not None and period_of_header(match[1], ANY_YEAR) is not None for match in bare)
+
+
 def is_cross_table(headers: Sequence[str]) -> bool:
     """Tell whether a table with these headers has periods across.
 

@@ -17,11 +17,13 @@ import duckdb
 
 from kehu_analysis.data.dataset import dataset_name
 from kehu_analysis.data.proposing.ambiguous_styles import CHOICES, StyleProposal, propose_styles
+from kehu_analysis.data.proposing.amount_parts import is_like_discount
 from kehu_analysis.data.proposing.attribution import Attributed, attribute
 from kehu_analysis.data.proposing.candidates import Candidate
 from kehu_analysis.data.proposing.columns import ColumnProposal, ProposedColumns, propose_columns
 from kehu_analysis.data.proposing.order_lines import propose_lines
 from kehu_analysis.data.proposing.row_kinds import RowKinds, StatesProposal, is_across, propose_row_kinds
+from kehu_analysis.data.schema import contract
 from kehu_analysis.data.settings import FILE_NAME, AmountFrom, DatasetSettings, Lines, read_settings
 from kehu_analysis.engine import DuckDBEngine
 from kehu_analysis.errors import DataError
@@ -106,6 +108,16 @@ class TableProposal:
         source = ("source",) if self.source and self.rivals else ()
         styles = (one.setting for one in self.styles if one.chosen is None)
         return (*source, *columns, *styles, *self.kinds.undecided)
+
+    @property
+    def unclear_discounts(self) -> tuple[str, ...]:
+        """Headers of what may be taken off a computed amount, and is not, as nothing tells whether shares or sums."""
+        table = contract()[self.table]
+        if self.amount_from is None:
+            return ()
+        used = set(self.amount_from.headers.values())
+        free = (*self.unused, *filter(None, [self.recognised.get("discount")]))
+        return tuple(header for header in free if header not in used and is_like_discount(table, header))
 
     @property
     def can_help(self) -> bool:
@@ -214,10 +226,12 @@ def _proposal(
         proposed = propose_lines(connection, table, samples, root, scratch, settings.timezone)
         if proposed is not None:
             lines, of_lines = proposed
+            of_orders = tuple(one for one in columns.open if one.column != "amount")
+            of_amount = tuple(one for one in of_lines.open if one.column == "amount" and one.chosen is not None)
             columns = replace(
                 columns,
-                recognised={**of_lines.headers, **columns.recognised},
-                open=tuple(one for one in columns.open if one.column != "amount"),
+                recognised={**of_lines.recognised, **columns.recognised},
+                open=(*of_orders, *of_amount),
                 amount_from=of_lines.amount_from,
             )
     own = fault if fault is not None and fault.details.get("table") == table.name else None
@@ -245,11 +259,14 @@ def _proposal(
             account,
             across=across,
         )
+    sheets = found.sheets
+    if lines is not None and lines.source is None and not sheets and not wanted.sheets:
+        sheets = tuple(dict.fromkeys(sample.sheet for sample in samples))
     return TableProposal(
         table=table.name,
         files=tuple(dict.fromkeys(sample.file.shown for sample in samples)),
         source=found.source,
-        sheets=found.sheets,
+        sheets=sheets,
         source_is_sure=found.is_sure
         and has_header
         and not any(one.is_left(columns.amount_from) for one in columns.open),

@@ -21,12 +21,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from kehu_analysis.data.schema import contract
+from kehu_analysis.data.setting_faults import describe_fault
 from kehu_analysis.data.units import unit_named
 from kehu_analysis.errors import DataError, reason_of
-from kehu_analysis.labels import Phrase
 
 FILE_NAME = "dataset.toml"
 
@@ -83,14 +83,15 @@ def _is_plain(value: str | int | float) -> bool:
 class AmountFrom(_Strict):
     """The headers of the columns that make the amount, where the file has no amounts.
 
-    Quantity times unit price, less a share (``discount_rate``) and a sum (``discount``) where there are such; or debit
-    less credit.
+    Quantity times unit price, less a share (``discount_rate``; ``paid_rate`` is what remains) and a sum (``discount``)
+    where there are such; or debit less credit.
     """
 
     quantity: str | None = None
     unit_price: str | None = None
     discount: str | None = None
     discount_rate: str | None = None
+    paid_rate: str | None = None
     debit: str | None = None
     credit: str | None = None
 
@@ -143,10 +144,26 @@ class CrossTable(_Strict):
 
 
 class Lines(_Strict):
-    """The file with the lines of orders whose customer and date stand in ``source``, and the column of both."""
+    """The file with the lines of orders whose customer and date stand in ``source``, and the column of both.
 
-    source: str
+    ``sheet`` is that of a workbook, by itself one of the orders' own; ``orders_on`` what the orders call the column.
+    """
+
+    source: str | None = None
+    sheet: str | None = None
     on: str
+    orders_on: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What the column is called in the orders."""
+        return self.orders_on or self.on
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if self.source is None and self.sheet is None:
+            raise PydanticCustomError("missing", "source or sheet")
+        return self
 
 
 class TableSettings(_Strict):
@@ -294,45 +311,3 @@ def read_settings(folder: Path) -> DatasetSettings:
         raise DataError(
             "settings_wrong", path=path, faults=[describe_fault(found) for found in error.errors()]
         ) from error
-
-
-def describe_fault(found: ErrorDetails) -> Phrase:
-    """Say one of pydantic's faults in the reader's language."""
-    code = next((f"fault.{name}" for start, name in _FAULTS.items() if found["type"].startswith(start)), "fault.other")
-    values = {"value": found["input"], "message": found["msg"], **found.get("ctx", {})}
-    setting = ".".join(str(part) for part in found["loc"])
-    return Phrase("ui.setting_fault", {"setting": setting, "fault": Phrase(code, values)})
-
-
-#: How the beginning of a fault's name in pydantic is called in the labels.
-_FAULTS = {
-    "extra_forbidden": "unknown",
-    "missing": "missing",
-    "literal_error": "choice",
-    "string_pattern_mismatch": "form",
-    "string_too": "length",
-    "string_type": "text",
-    "greater_than": "range",
-    "less_than": "range",
-    "finite": "number",
-    "int": "number",
-    "float": "number",
-    "bool": "yes_or_no",
-    "date": "date",
-    "list_type": "kind",
-    "dict_type": "kind",
-    "model_type": "kind",
-    "no_such_zone": "no_such_zone",
-    "not_come_yet": "not_come_yet",
-    "no_such_table": "no_such_table",
-    "no_such_column": "no_such_column",
-    "amount_twice": "amount_twice",
-    "filter_value": "filter_value",
-    "no_date_format": "no_date_format",
-    "no_such_encoding": "no_such_encoding",
-    "no_such_unit": "no_such_unit",
-    "amount_parts": "amount_parts",
-    "standards_order": "standards_order",
-    "standards_share": "standards_share",
-    "standards_rank": "standards_rank",
-}

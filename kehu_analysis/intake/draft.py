@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,6 @@ from kehu_analysis.data import Dataset
 from kehu_analysis.data.checking.failures import last_rows
 from kehu_analysis.data.checking.mapping import listed
 from kehu_analysis.data.proposals import (
-    Candidate,
-    ColumnProposal,
     Proposals,
     TableProposal,
     propose_settings,
@@ -26,6 +24,7 @@ from kehu_analysis.data.schema import contract
 from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
 from kehu_analysis.intake.account import argument, printable, shown
+from kehu_analysis.intake.draft_columns import column_lines, comment, listed_texts, off
 from kehu_analysis.intake.draft_on_terminal import table_lines
 from kehu_analysis.intake.draft_rows import kept_filters, row_kind_lines
 from kehu_analysis.intake.results import results_folder
@@ -198,12 +197,12 @@ def draft_text(proposals: Proposals, data: Path, lang: str) -> str:
     """Return the draft: valid TOML, each line explained in the reader's language."""
     steps = ("edit", "save", "check")
     values = {"path": proposals.settings_path, "data": argument(data), "name": proposals.name}
-    lines = [_comment(labels.render("ui.draft_title", lang, **values)), "#"]
+    lines = [comment(labels.render("ui.draft_title", lang, **values)), "#"]
     lines += [
-        _comment(f"{number}. {labels.render(f'ui.draft_step_{step}', lang, **values)}")
+        comment(f"{number}. {labels.render(f'ui.draft_step_{step}', lang, **values)}")
         for number, step in enumerate(steps, start=1)
     ]
-    lines += ["", _comment(labels.label("ui.draft_general", lang)), *_general_lines(proposals, lang)]
+    lines += ["", comment(labels.label("ui.draft_general", lang)), *_general_lines(proposals, lang)]
     proposed = {table.table: table for table in proposals.tables}
     for name in contract():
         if name in proposed:
@@ -222,53 +221,58 @@ def _general_lines(proposals: Proposals, lang: str) -> Iterator[str]:
         example = proposals.name if name == "name" else _EXAMPLES.get(name, field.default)
         value = said.get(name, _EXAMPLE_COST if example is None else example)
         line = f"{name} = {toml_value(value)}"
-        meaning = _comment(labels.label(f"ui.draft_setting.{name}", lang))
+        meaning = comment(labels.label(f"ui.draft_setting.{name}", lang))
         found = next((one.kinds.currency for one in proposals.tables if one.kinds.currency), "")
         if name == "currency" and found:
             # What dataset.toml says by itself is not overruled.
             mark = labels.label(f"ui.draft_mark_{'fill' if name in said else 'check'}", lang)
-            meaning = _comment(f"{mark} · {labels.render('ui.draft_currency', lang, found=found, currency=value)}")
+            meaning = comment(f"{mark} · {labels.render('ui.draft_currency', lang, found=found, currency=value)}")
             if name in said:
                 yield line
             line = f"{name} = {toml_value(found)}"
-            yield f"{_off(line) if name in said else line}  {meaning}"
+            yield f"{off(line) if name in said else line}  {meaning}"
         else:
-            yield f"{line if name in said else _off(line)}  {meaning}"
+            yield f"{line if name in said else off(line)}  {meaning}"
 
 
 def _section(table: TableProposal, currency: str, lang: str) -> Iterator[str]:
     """Return the lines of one table: where it is, how its values are written, its columns, its filters."""
     check, fill = (labels.label(f"ui.draft_mark_{mark}", lang) for mark in ("check", "fill"))
-    yield _comment(f"—— {labels.label(f'table.{table.table}', lang)} ——")
-    yield _comment(labels.render("ui.draft_files", lang, files=_listed(table.files, lang)))
+    yield comment(f"—— {labels.label(f'table.{table.table}', lang)} ——")
+    yield comment(labels.render("ui.draft_files", lang, files=listed_texts(table.files, lang)))
     if not table.has_header:
-        yield _comment(labels.label("ui.draft_no_header", lang))
+        yield comment(labels.label("ui.draft_no_header", lang))
     yield f"[tables.{table.table}]"
     replaced = (*_PARTS, "last_row") if table.kinds.last_row else _PARTS
     yield from (f"{name} = {toml_value(value)}" for name, value in table.kept.items() if name not in replaced)
     if table.kinds.last_row:
-        yield _comment(labels.label("ui.draft_last_row", lang))
-        yield f"{table.kinds.last_row}  {_comment(check)}"
+        yield comment(labels.label("ui.draft_last_row", lang))
+        yield f"{table.kinds.last_row}  {comment(check)}"
     yield from _source_lines(table, check, fill, lang)
     yield from _style_lines(table, check, fill, lang)
     if table.lines is not None:
-        yield _comment(labels.label("ui.draft_lines", lang))
-        yield f"lines = {toml_value(table.lines.model_dump())}  {_comment(check)}"
+        yield comment(labels.label("ui.draft_lines", lang))
+        yield f"lines = {toml_value(table.lines.model_dump(exclude_none=True))}  {comment(check)}"
     if table.amount_from is not None:
-        yield _comment(labels.label("ui.draft_amount_from", lang))
-        yield f"amount_from = {toml_value(table.amount_from.headers)}  {_comment(check)}"
+        yield comment(labels.label("ui.draft_amount_from", lang))
+        yield f"amount_from = {toml_value(table.amount_from.headers)}  {comment(check)}"
+        for header in table.unclear_discounts:
+            yield comment(labels.render("ui.draft_unclear_discount", lang, header=shown(header)))
+            parts = table.amount_from.headers
+            others = ({**parts, part: header} for part in ("discount_rate", "paid_rate", "discount"))
+            yield from (f"{off(f'amount_from = {toml_value(other)}')}  {comment(fill)}" for other in others)
     yield ""
     yield f"[tables.{table.table}.columns]"
     kept = table.kept.get("columns", {})
     yield from (f"{toml_key(name)} = {toml_value(header)}" for name, header in kept.items())
     recognised = {name: header for name, header in table.recognised.items() if name not in kept}
     if recognised:
-        yield _comment(labels.label("ui.draft_recognised", lang))
-    yield from (_off(f"{toml_key(name)} = {toml_value(header)}") for name, header in recognised.items())
+        yield comment(labels.label("ui.draft_recognised", lang))
+    yield from (off(f"{toml_key(name)} = {toml_value(header)}") for name, header in recognised.items())
     for column in table.columns:
-        yield from _column_lines(column, table, check, fill, lang)
+        yield from column_lines(column, table, check, fill, lang)
     if table.unused:
-        yield _comment(labels.render("ui.draft_unused", lang, headers=_listed(table.unused, lang)))
+        yield comment(labels.render("ui.draft_unused", lang, headers=listed_texts(table.unused, lang)))
     yield from kept_filters(table.kept.get("filters", []), table.table)
     yield from row_kind_lines(table.kinds, table.table, table.kept, currency, (check, fill), lang)
 
@@ -277,64 +281,25 @@ def _source_lines(table: TableProposal, check: str, fill: str, lang: str) -> Ite
     for name, values in (("source", table.source), ("sheet", table.sheets)):
         if values:
             line = f"{name} = {toml_value(list(values) if len(values) > 1 else values[0])}"
-            yield f"{line if table.source_is_sure else _off(line)}  {_comment(fill if table.rivals else check)}"
+            yield f"{line if table.source_is_sure else off(line)}  {comment(fill if table.rivals else check)}"
     if table.rivals:
-        yield _comment(labels.render("ui.draft_rivals", lang, files=_listed(table.rivals, lang)))
-        yield from (f"{_off(f'source = {toml_value(name)}')}  {_comment(fill)}" for name in table.rivals)
+        yield comment(labels.render("ui.draft_rivals", lang, files=listed_texts(table.rivals, lang)))
+        yield from (f"{off(f'source = {toml_value(name)}')}  {comment(fill)}" for name in table.rivals)
 
 
 def _style_lines(table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
     for style in table.styles:
-        yield _comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
+        yield comment(labels.render(f"ui.draft_{style.setting}", lang, example=shown(style.example)))
         for choice in style.choices:
             line = f"{style.setting} = {toml_value(choice)}"
             mark = check if style.chosen == choice else fill
-            yield f"{line if style.chosen == choice else _off(line)}  {_comment(mark)}"
-
-
-def _column_lines(column: ColumnProposal, table: TableProposal, check: str, fill: str, lang: str) -> Iterator[str]:
-    meaning = labels.label(f"contract.{table.table}.{column.column}", lang)
-    yield "#"
-    yield _comment(labels.render("ui.draft_column", lang, column=column.column, meaning=meaning))
-    if column.named:
-        yield _comment(labels.render("ui.draft_named", lang, header=shown(column.named)))
-    is_left = column.is_left(table.amount_from)
-    if is_left and not column.candidates:
-        code = "ui.draft_no_customer" if column.column == "customer_id" else "ui.draft_no_candidate"
-        yield _comment(labels.label(code, lang))
-    for one in column.candidates:
-        is_chosen = one.header == column.chosen
-        mark = f"{check if is_chosen else fill} · " if is_chosen or is_left else ""
-        line = f"{toml_key(column.column)} = {toml_value(one.header)}"
-        yield f"{line if is_chosen else _off(line)}  {_comment(mark + _evidence(one, lang))}"
-    if is_left and not column.candidates:
-        yield f"{_off(toml_key(column.column) + ' = ' + toml_value(''))}  {_comment(fill)}"
-
-
-def _evidence(one: Candidate, lang: str) -> str:
-    samples = _listed([shown(sample, _LONGEST_SAMPLE) for sample in one.samples], lang)
-    words = labels.render("ui.draft_samples", lang, samples=samples)
-    if one.readable < 1:
-        words += labels.render("ui.draft_readable", lang, share=labels.format_value(one.readable, "share"))
-    return words
+            yield f"{line if style.chosen == choice else off(line)}  {comment(mark)}"
 
 
 def _kept_section(name: str, kept: Mapping[str, Any]) -> Iterator[str]:
     yield f"[tables.{name}]"
     yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in kept.items() if key != "filters")
     yield from kept_filters(kept.get("filters", []), name)
-
-
-def _comment(text: str) -> str:
-    return f"# {printable(labels.shortened(text, _LONGEST_LINE))}"
-
-
-def _off(line: str) -> str:
-    return f"# {line}"
-
-
-def _listed(texts: Sequence[str], lang: str) -> str:
-    return labels.label("ui.list_separator", lang).join(map(shown, texts))
 
 
 def _next_steps(proposals: Proposals, data: Path, lang: str) -> list[str]:

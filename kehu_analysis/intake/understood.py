@@ -100,7 +100,21 @@ def _quarters(dataset: Dataset, lang: str) -> str:
 def _columns(dataset: Dataset, lang: str) -> str:
     headers = dataset.account["tables"]["transactions"]["columns"]
     said = [f"{name} = {shown(header, 30)}" for name, header in headers.items() if header]
+    parts = dataset.account["settings"]["tables"].get("transactions", {}).get("amount_from") or {}
+    named = {name: shown(header, 30) for name, header in parts.items() if header}
+    if named:
+        said.insert(0, f"amount = {_formula(named)}")
     return labels.label("ui.list_separator", lang).join(said)
+
+
+def _formula(parts: dict[str, str]) -> str:
+    """Return in signs how an amount is made of columns."""
+    if "debit" in parts:
+        return f"{parts['debit']} − {parts['credit']}"
+    words = f"{parts['quantity']} × {parts['unit_price']}"
+    words += f" × (1 − {parts['discount_rate']})" if "discount_rate" in parts else ""
+    words += f" × {parts['paid_rate']}" if "paid_rate" in parts else ""
+    return words + (f" − {parts['discount']}" if "discount" in parts else "")
 
 
 def _writing(dataset: Dataset, lang: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from kehu_analysis.data.settings import describe_fault
+from kehu_analysis.data.setting_faults import describe_fault
 from kehu_analysis.errors import UsageError
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from kehu_analysis.data.checking.numbers import is_number, number_of
 from kehu_analysis.data.checking.texts import Style, clean_text, given_text
-from kehu_analysis.data.schema import currencies_of, currency_signs, pattern_of
+from kehu_analysis.data.schema import currencies_of, currency_signs, no_share_words, pattern_of, tenths_words
 from kehu_analysis.data.settings import AmountFrom, Currencies, TableSettings
 from kehu_analysis.engine.duckdb import identifier, quoted
 
@@ -57,22 +58,46 @@ def computed_amount(parts: AmountFrom, types: Mapping[str, str], style: Style) -
     if parts.discount_rate is not None:
         share = if_given(parts.discount_rate, _share(parts.discount_rate, types, style))
         amount = f"CAST({amount} * (1 - {share}) AS DECIMAL(24, 8))"
+    if parts.paid_rate is not None:
+        remaining = _share(parts.paid_rate, types, style, remains=True)
+        share = f"CASE WHEN {given_text(parts.paid_rate)} IS NULL THEN 1 ELSE 1 - {remaining} END"
+        amount = f"CAST({amount} * ({share}) AS DECIMAL(24, 8))"
     if parts.discount is not None:
-        amount = f"({amount} - {if_given(parts.discount, factor(parts.discount))})"
+        off = if_given(parts.discount, factor(parts.discount))
+        # Written below 0 it is taken off a sale all the same.
+        amount = f"({amount} - CASE WHEN {amount} > 0 THEN abs({off}) ELSE {off} END)"
     return f"TRY_CAST({amount}{unit} AS {_MONEY})"
 
 
-def _share(header: str, types: Mapping[str, str], style: Style) -> str:
-    """Return a share that is taken off: ``0.1``, ``10%``, or in tenths that remain; NULL beyond 0 to 1."""
+def _share(header: str, types: Mapping[str, str], style: Style, *, remains: bool = False) -> str:
+    """Return a share that is taken off: ``0.1``, ``10%``, or in tenths that remain; NULL beyond 0 to 1.
+
+    Where it ``remains``, numbers and hundredths are what is paid; tenths always are.
+    """
+    in_hundredths = re.search(pattern_of("shares", "in_hundredths"), header) is not None
+    scale = "100" if in_hundredths else "1"
     if is_number(types[header]):
-        share = f"TRY_CAST({identifier(header)} AS DECIMAL(9, 6))"
+        share = f"CAST(TRY_CAST({identifier(header)} AS DECIMAL(18, 6)) / {scale} AS DECIMAL(12, 6))"
+        share = f"CAST(1 - {share} AS DECIMAL(12, 6))" if remains else share
     else:
         text = clean_text(header)
         signs, percent, tenths = (quoted(pattern_of("shares", form)) for form in ("signs", "percent", "tenths"))
-        bare = number_of(f"regexp_replace({text}, {signs}, '')", "DECIMAL(9, 6)", style)
+        plain = f"regexp_replace({text}, {signs}, '', 'g')"
+        bare = number_of(plain, "DECIMAL(12, 6)", style)
+        digits = tenths_words()
+        in_digits = number_of(
+            f"translate({plain}, {quoted(''.join(digits))}, {quoted(''.join(digits.values()))})",
+            "DECIMAL(12, 6)",
+            style,
+        )
+        none = ", ".join(map(quoted, no_share_words()))
+        off = (lambda value: f"1 - {value}") if remains else (lambda value: value)
+        # 85 tenths are 8.5 of them.
         share = (
-            f"CASE WHEN regexp_matches({text}, {percent}) THEN CAST({bare} / 100 AS DECIMAL(9, 6)) "
-            f"WHEN regexp_matches({text}, {tenths}) THEN CAST(1 - {bare} / 10 AS DECIMAL(9, 6)) ELSE {bare} END"
+            f"CASE WHEN lower({text}) IN ({none}) THEN 0 "
+            f"WHEN regexp_matches({text}, {percent}) THEN CAST({off(f'{bare} / 100')} AS DECIMAL(12, 6)) "
+            f"WHEN regexp_matches({text}, {tenths}) THEN CAST(1 - {in_digits} / CASE WHEN {in_digits} > 10 THEN 100 "
+            f"ELSE 10 END AS DECIMAL(12, 6)) ELSE CAST({off(f'{bare} / {scale}')} AS DECIMAL(12, 6)) END"
         )
     return f"CASE WHEN {share} BETWEEN 0 AND 1 THEN {share} END"
 

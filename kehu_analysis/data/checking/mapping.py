@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kehu_analysis.data.period_headers import ANY_YEAR, is_cross_table, needs_year, period_headers
+from kehu_analysis.data.period_headers import ANY_YEAR, are_repeated, is_cross_table, needs_year, period_headers
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.schema import Table
 from kehu_analysis.data.settings import TableSettings
@@ -69,6 +69,8 @@ def map_columns(table: Table, opened: OpenedFile, settings: TableSettings) -> Co
     headers = _headers_of_columns(table, opened, settings)
     wanted = [name for name in table.required_columns if name not in settings.computed]
     missing = [name for name in wanted if name not in headers]
+    if "date" in missing and is_cross_table(opened.headers) and are_repeated(opened.headers):
+        raise DataError("periods_repeat", table=table.name, path=opened.shown, headers=present)
     if "date" in missing and is_cross_table(opened.headers):
         how = "ui.crosstab_year" if needs_year(opened.headers) else "ui.crosstab_plain"
         across = listed(period_headers(opened.headers, ANY_YEAR))
@@ -93,8 +95,9 @@ def _headers_of_columns(table: Table, opened: OpenedFile, settings: TableSetting
         candidates.pop("amount", None)
     candidates |= {column: [header] for column, header in settings.columns.items()}
     chosen = set(settings.columns.values())
-    if settings.amount_from is not None and settings.amount_from.discount_rate is not None:
-        chosen.add(settings.amount_from.discount_rate)  # a share, not a sum
+    if settings.amount_from is not None:
+        shares = (settings.amount_from.discount_rate, settings.amount_from.paid_rate)
+        chosen |= {header for header in shares if header is not None}  # shares, not sums
     headers = {}
     for column, found in candidates.items():
         free = found if column in settings.columns else [header for header in found if header not in chosen]

@@ -9,29 +9,16 @@ from typing import Literal
 import duckdb
 
 from kehu_analysis.data.checking.mapping import FAULT_HEADERS, LINE_HEADER, PLACE_HEADERS
-from kehu_analysis.data.proposing.candidates import (
-    DISCOUNT_RATE,
-    READABLE,
-    UNIT_PRICE,
-    Candidate,
-    Values,
-    chosen_of,
-    count_readable,
-    judged,
-    look_at,
-    repeats_over_days,
-    with_repeats,
-)
-from kehu_analysis.data.proposing.likeness import LIKE, likeness
+from kehu_analysis.data.proposing.amount_parts import propose_amount_parts
+from kehu_analysis.data.proposing.candidates import Candidate, chosen_of
+from kehu_analysis.data.proposing.judge import Judge
+from kehu_analysis.data.proposing.likeness import LIKE
 from kehu_analysis.data.reading.samples import Sample
 from kehu_analysis.data.schema import Column, Table, currency_of_header, plain, without_addition
 from kehu_analysis.data.settings import AmountFrom, TableSettings
 
 _MOST_LISTED = 6
 _LISTED = 0.15
-#: A table of more columns is judged by the headers that say most.
-_MOST_JUDGED = 24
-_MOST_COMPARED = 500
 #: Ambiguous columns first: what they leave over is free.
 _FAULTS = ("ambiguous", "named", "missing")
 _Fault = Literal["missing", "ambiguous", "named"]
@@ -132,7 +119,7 @@ def propose_columns(
         What is recognised, what is open, and which headers are left over.
     """
     known = _known(table, samples, settings)
-    judge = _Judge(connection, samples, timezone)
+    judge = Judge(connection, samples, timezone)
     has_header = all(sample.has_header for sample in samples)
     faults = {column.name: fault for column in table.columns if (fault := _fault(column, known)) is not None}
     # Dates before ids, which are told by their days.
@@ -141,7 +128,7 @@ def propose_columns(
         key=lambda one: (_FAULTS.index(faults[one.name]), one.kind == "id"),
     )
     proposals = [_proposal(column, faults[column.name], known, judge, has_header=has_header) for column in open_]
-    product = _product(table, proposals, judge, known)
+    product = propose_amount_parts(table, proposals, judge, known.free, known.clear)
     if product is not None:
         proposals = [replace(one, chosen=None) if one.column == "amount" else one for one in proposals]
     recognised = {name: header for name, header in known.clear.items() if name not in faults}
@@ -226,7 +213,7 @@ def _fault(column: Column, known: _Known) -> _Fault | None:
     return "missing" if column.required and column.name not in known.clear and not is_computed else None
 
 
-def _proposal(column: Column, fault: _Fault, known: _Known, judge: _Judge, *, has_header: bool) -> ColumnProposal:
+def _proposal(column: Column, fault: _Fault, known: _Known, judge: Judge, *, has_header: bool) -> ColumnProposal:
     """Rank the headers that could be a column, and take the one that is plain."""
     named = known.lost.get(column.name, "")
     options = [header for header in known.found.get(column.name, known.shared) if header in known.free]
@@ -286,74 +273,3 @@ def _free_candidates(table: Table, sample: Sample, chosen: set[str]) -> dict[str
     candidates = table.candidates(sample.file.headers)
     free = {name: [header for header in headers if header not in chosen] for name, headers in candidates.items()}
     return {name: headers for name, headers in free.items() if headers}
-
-
-class _Judge:
-    """Looks at each header's values once, and ranks headers by them."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, samples: Sequence[Sample], timezone: str) -> None:
-        self._connection = connection
-        self._files = [sample.file for sample in samples]
-        self._timezone = timezone
-        self._seen: dict[str, Values] = {}
-
-    def ranked(self, column: Column, headers: Sequence[str], named: str = "") -> list[Candidate]:
-        """Return the headers whose values could be the column's, best first."""
-        likes = {header: likeness(header, column, named) for header in headers[:_MOST_COMPARED]}
-        likely = sorted(likes, key=lambda header: -likes[header])[:_MOST_JUDGED]
-        candidates = []
-        for header in likely:
-            if header not in self._seen:
-                self._seen[header] = look_at(self._connection, self._files, header, self._timezone)
-            values = self._seen[header]
-            n_readable = count_readable(self._connection, self._files, header, column, values, self._timezone)
-            candidates.append(judged(header, column, values, n_readable, named))
-        worth = [one for one in candidates if one.readable >= LIKE or one.likeness >= LIKE]
-        return sorted(worth, key=lambda one: (-one.score, headers.index(one.header)))
-
-    def is_share(self, header: str) -> bool:
-        """Tell whether all values below a header lie between 0 and 1, or say that they are shares."""
-        values = self._seen[header]
-        are_shares = values.n_numbers == values.n_given and values.span <= 1 and not values.n_negative
-        return are_shares and values.n_fractions > 0
-
-    def by_days(self, ranked: Sequence[Candidate], date_header: str) -> list[Candidate]:
-        """Return candidates for a customer, ranked again by whether they come back on other days."""
-        if not all(date_header in file.headers for file in self._files):
-            return list(ranked)
-        again = [
-            with_repeats(one, repeats_over_days(self._connection, self._files, one.header, date_header))
-            for one in ranked
-        ]
-        return sorted(again, key=lambda one: -one.score)
-
-
-def _product(
-    table: Table,
-    proposals: Sequence[ColumnProposal],
-    judge: _Judge,
-    known: _Known,
-) -> AmountFrom | None:
-    """Return the two headers whose product is the amount, where no header says that it is one."""
-    amount = next((one for one in proposals if one.column == "amount" and one.fault != "ambiguous"), None)
-    quantity = table.column("quantity")
-    if amount is None or quantity is None:
-        return None
-    sure = next((one for one in amount.candidates if one.header == amount.chosen), None)
-    if sure is not None and sure.likeness >= LIKE:
-        return None
-    prices = [one for one in judge.ranked(UNIT_PRICE, [*known.free, *filter(None, [amount.chosen])]) if _fits(one)]
-    counts = [known.clear["quantity"]] if "quantity" in known.clear else []
-    counts += [one.header for one in judge.ranked(quantity, known.free) if _fits(one)] if not counts else []
-    pairs = [(count, one.header) for count in counts for one in prices if one.header != count]
-    if not pairs:
-        return None
-    # A column of discounts that are shares is none of sums.
-    free = [header for header in (*known.free, known.clear.get("discount", "")) if header and header not in pairs[0]]
-    rates = [one for one in judge.ranked(DISCOUNT_RATE, free) if _fits(one) and judge.is_share(one.header)]
-    rate = rates[0].header if rates else None
-    return AmountFrom(quantity=pairs[0][0], unit_price=pairs[0][1], discount_rate=rate)
-
-
-def _fits(one: Candidate) -> bool:
-    return one.likeness >= LIKE and one.readable >= READABLE

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import duckdb
 
-from kehu_analysis.data.period_headers import period_headers, period_of_header
+from kehu_analysis.data.period_headers import are_repeated, period_headers, period_of_header
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import FILE
 from kehu_analysis.data.schema import null_words
 from kehu_analysis.data.settings import CrossTable
 from kehu_analysis.engine.duckdb import identifier, quoted
+from kehu_analysis.errors import DataError
 
 #: What the columns of a table that was taken apart are called: the names of the contract.
 _DATE, _AMOUNT = "date", "amount"
@@ -28,6 +29,10 @@ def take_apart(
     found = []
     nothing = ", ".join(map(quoted, ("", *null_words())))
     for file in files:
+        if are_repeated(file.headers):
+            raise DataError(
+                "periods_repeat", table="transactions", path=file.shown, headers=", ".join(file.headers[:40])
+            )
         periods = period_headers(file.headers, settings.year)
         others = [header for header in file.headers if header not in periods and header not in (_DATE, _AMOUNT)]
         for number, header in enumerate(periods):

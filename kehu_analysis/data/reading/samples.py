@@ -215,6 +215,8 @@ def _as_relation(
     numbers = pa.array([number for number, _ in filled], pa.int64())
     files = pa.array([shown] * len(filled), pa.string())
     table = pa.Table.from_arrays([*arrays, numbers, files], names=[*headers, ROW, FILE])
+    # A result of which one row was fetched stands in the way of registering.
+    connection.execute("SELECT 1").fetchall()
     connection.register(f"{name}_given", table)
     columns = ", ".join(map(identifier, table.column_names))
     connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM {name}_given")

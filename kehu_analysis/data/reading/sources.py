@@ -134,7 +134,12 @@ def line_files(root: Path, settings: DatasetSettings) -> list[Path]:
         It names a file that is not there.
     """
     lines = settings.table("transactions").lines
-    return _named_files(root, contract()["transactions"], lines.source) if lines is not None and root.is_dir() else []
+    if lines is None:
+        return []
+    table = contract()["transactions"]
+    if lines.source is None:  # another sheet of the same workbook
+        return find_files(root, table, settings.table(table.name))
+    return _named_files(root, table, lines.source) if root.is_dir() else []
 
 
 def unread_files(root: Path, read: Iterable[Path], settings: DatasetSettings) -> list[Path]:
@@ -305,6 +310,9 @@ def header_test(table: Table, settings: TableSettings) -> Callable[[Sequence[str
     (True, False)
     """
     mapped = set(settings.columns.values())
+    if settings.lines is not None:
+        # What is mapped may stand in either file; the column of both stands in each.
+        mapped = {settings.lines.key}
 
     def is_header(cells: Sequence[str]) -> bool:
         if mapped:

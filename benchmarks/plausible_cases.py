@@ -70,7 +70,7 @@ _STEPS = ((WHO, 0.4), (WHEN, 0.4), (WHETHER, 0.3), (TOTALS, 0.45), (HOW_MUCH, 0.
 _NO_SUMS = {"factors", "discount rate", "unit in cells", "currencies", "signs", "sign on some"}
 _NO_LINES = {*TOTALS, "footers", "header on each page", "second table", "unit below", "unit in a row"}
 _NOT_WITH: dict[str, set[str]] = {
-    "amount of the order": {*TOTALS, *_NO_SUMS},
+    "amount of the order": {*TOTALS, *_NO_SUMS, "invisible in ids", "nothing in words"},
     "quantity below zero": {*TOTALS, "factors", "discount rate", "other columns", "customer by a hint"},
     "another currency": {"total without a word", "total in other words"},
     "sums in another file": {*HOW_MUCH, *WHO, *WHETHER, *_NO_LINES},

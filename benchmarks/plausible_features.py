@@ -14,7 +14,8 @@ DECOYS = {
     "zh": {
         "购买数量": ("1", "2", "3", "6", "10", "12", "24"), "客户细分": ("公司", "消费者", "小型企业"),
         "会员等级": ("金卡", "银卡", "普通"), "客户类型": ("终端", "批发"), "运费": ("0", "8", "12.5", "6"),
-        "省份": ("浙江", "江苏", "广东", "四川", "北京"), "产品名称": ("洗发水", "牙膏", "香皂", "毛巾", "纸巾", "电池"),
+        "省份": ("浙江", "江苏", "广东", "四川", "北京"),
+        "产品名称": ("洗发水", "牙膏", "香皂", "毛巾", "纸巾", "电池"),
         "下单渠道": ("微信", "门店", "电话"), "税额": ("1.3", "2.6", "0.65", "9.1"), "备注": ("", "", "加急", "放前台"),
     },
     "en": {
@@ -93,11 +94,14 @@ def other_columns(world: World) -> None:
 # --- how much ----------------
 
 UNITS = {"(万元)": 10_000, "（千元）": 1000, "/万元": 10_000, "(k)": 1000, " in thousands": 1000, "(万)": 10_000,
-         "（单位：万元）": 10_000, "（百万元）": 1_000_000, "[RMB'000]": 1000, "_万元": 10_000, "（元）": 1, "(RMB)": 1}  # fmt: skip
+         "（单位：万元）": 10_000, "（百万元）": 1_000_000, "[RMB'000]": 1000,
+         "_万元": 10_000, "（元）": 1, "(RMB)": 1}  # fmt: skip
 UNIT_LINES = {
     "zh": {"单位：万元": 10_000, "金额单位：人民币千元": 1000, "（单位:万元）": 10_000, "单位：元": 1,
-           "编制单位：万达商贸有限公司": 1, "填报单位：千禧贸易": 1, "单位：亿利批发部": 1, "2026年一季度销售明细（单位：千元）": 1000},
-    "en": {"Amounts in thousands": 1000, "(in RMB millions)": 1_000_000, "Unit: thousand": 1000, "All stores in M&S group": 1},
+           "编制单位：万达商贸有限公司": 1, "填报单位：千禧贸易": 1, "单位：亿利批发部": 1,
+           "2026年一季度销售明细（单位：千元）": 1000},
+    "en": {"Amounts in thousands": 1000, "(in RMB millions)": 1_000_000, "Unit: thousand": 1000,
+           "All stores in M&S group": 1},
 }  # fmt: skip
 
 
@@ -265,7 +269,7 @@ DATE_FORMS = {
     "words": lambda day, _: f"{day.year}年{day.month}月{day.day}日",
     "weekday behind": lambda day, lang: f"{day} {_weekday(day, lang)}",
     "weekday before": lambda day, lang: f"{_weekday(day, lang)} {day:%Y/%m/%d}",
-    "morning": lambda day, _: f"{day.month}/{day.day}/{day.year} {1 + day.day % 12}:05:00 {'AM' if day.day % 3 else 'PM'}",
+    "morning": lambda day, _: f"{day:%m/%d/%Y} {1 + day.day % 12}:05:00 {'AM' if day.day % 3 else 'PM'}",
     "morning in words": lambda day, _: f"{day:%Y/%m/%d} {'上午' if day.day % 2 else '下午'}9:30",
     "day first": lambda day, _: f"{day:%d.%m.%Y}",
     "month first, short": lambda day, _: f"{day:%m/%d/%y}",

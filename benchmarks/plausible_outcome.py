@@ -26,7 +26,8 @@ from kehu_analysis.intake.toml_text import toml_key, toml_value
 #: What is said of rows only where it is so; anything else is a false word.
 JUDGED = {
     "doubtful_state", "goods_came_back", "total_differs", "second_table", "invisible_characters", "null_text",
-    "foreign_currency", "sum_of_the_others", "counted_twice", "unit_beside", "amount_of_order", "quantity_below_zero", "rounded_id",
+    "foreign_currency", "sum_of_the_others", "counted_twice", "unit_beside", "amount_of_order",
+    "quantity_below_zero", "rounded_id",
 }  # fmt: skip
 _MOST_ANSWERS = 6
 
@@ -118,7 +119,7 @@ def _answered(folder: Path, error: DataError, truth: Truth) -> tuple[dict[str, A
     table = next((one for one in proposals.needed if one.table == "transactions"), None)
     if table is None:
         return None, [f"{error.code}, and nothing is proposed"]
-    faults = [fault for fault in _wrong_ticks(proposals, truth)]
+    faults = _wrong_ticks(proposals, truth)
     draft = tomllib.loads(draft_text(proposals, folder, "zh"))
     columns: dict[str, str] = {}
     for column in table.columns:
@@ -190,10 +191,8 @@ def _compared(dataset: Dataset, truth: Truth, settings: Mapping[str, Any]) -> tu
     if truth.is_for_the_user and truth.told.keys() & n_of.keys():
         return None, faults
     if not remedies or merged(settings, remedies) == settings:
-        codes = sorted(n_of)
-        faults.append(
-            f"in silence: {_total(lines)} {dataset.currency}, truly {_total(truth.lines)}; {_different(lines, truth.lines)}; said: {codes}"
-        )
+        wrong = f"{_total(lines)} {dataset.currency}, truly {_total(truth.lines)}"
+        faults.append(f"in silence: {wrong}; {_different(lines, truth.lines)}; said: {sorted(n_of)}")
         return None, faults
     return remedies, faults
 
@@ -217,4 +216,5 @@ def _total(lines: Counter[Line]) -> Decimal:
 
 
 def _different(found: Counter[Line], true: Counter[Line]) -> str:
-    return f"{len(found - true)} lines too many {list(found - true)[:2]}, {len(true - found)} missing {list(true - found)[:2]}"
+    more, less = list(found - true), list(true - found)
+    return f"{len(more)} lines too many {more[:2]}, {len(less)} missing {less[:2]}"

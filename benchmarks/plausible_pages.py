@@ -1,4 +1,4 @@
-"""What an office's page holds beside its sales: states, returns, totals, titles, footers, copies; and what stays true."""
+"""What an office keeps beside its sales: states, returns, totals, titles, footers, copies; and what stays true."""
 
 from __future__ import annotations
 
@@ -163,6 +163,7 @@ def totals_by_customer(world: World) -> None:
     order = sorted(range(world.n), key=lambda n: (str(world.customers[n]), n))
     for values in (world.customers, world.days, world.amounts, *world.columns.values()):
         values[:] = [values[n] for n in order]
+    world.no_sales = {place for place, n in enumerate(order) if n in world.no_sales}
     label, where = world.rng.choice(OF_CUSTOMER[world.lang]), world.headers["customer_id"]
     groups = [list(places) for _, places in groupby(range(world.n), lambda n: world.customers[n])]
     for places in groups:

@@ -122,9 +122,12 @@ class TableProposal:
     @property
     def can_help(self) -> bool:
         """Whether the files hold what an analyst could choose from."""
-        return self.is_needed and all(
-            one.chosen or one.candidates or self.amount_from is not None or self.unused for one in self.columns
-        )
+        return self.is_needed and all(self._has_choice(one) for one in self.columns)
+
+    def _has_choice(self, one: ColumnProposal) -> bool:
+        if self.table == "transactions" and one.column in ("customer_id", "date") and one.fault == "missing":
+            return bool(one.candidates)
+        return bool(one.chosen or one.candidates or self.amount_from is not None or self.unused)
 
 
 @dataclass(frozen=True)
@@ -267,7 +270,7 @@ def _proposal(
         files=tuple(dict.fromkeys(sample.file.shown for sample in samples)),
         source=found.source,
         sheets=sheets,
-        source_is_sure=found.is_sure
+        source_is_sure=(found.is_sure or lines is not None)
         and has_header
         and not any(one.is_left(columns.amount_from) for one in columns.open),
         rivals=found.rivals,

@@ -129,6 +129,8 @@ def next_steps(dataset: Dataset, lang: str, *, workbook: str) -> list[str]:
             one = failures[(failures["reason"] == "second_table") & (failures["table"] == table)].iloc[0]
             words = {"file": shown(one["file"]), "row": int(one["first_row"]), "setting": setting, "table": table}
             steps.append(labels.render("ui.check_next_last_row", lang, **words))
+    if (dataset.failures()["reason"] == "rounded_id").any():
+        steps.append(labels.label("ui.check_next_rounded", lang))
     if again := still_rejected(dataset):
         steps.append(labels.render("ui.check_next_again", lang, files=between.join(map(shown, again))))
     if (dataset.failures()["severity"] == "warning").any():

@@ -45,6 +45,8 @@ _MENDED_BY_SETTINGS = (
     "mixed_currencies",
     "cross_table",
 )
+#: Without such a column there is nothing to choose from, and no draft helps.
+_NOTHING_LIKE = {"customer_id": "no_customer_column", "date": "no_date_column"}
 #: Ends a draft, with a digest of what stands above: so one that was edited is known from one that was not.
 _MARK = "# kehu:draft:"
 _LONGEST_SAMPLE, _LONGEST_LINE = 24, 10_000
@@ -65,11 +67,15 @@ def restated(data: Path, fault: DataError) -> tuple[DataError, Proposals | None]
     found = next((one for one in proposals.needed if one.table == fault.details.get("table")), None)
     if fault.code != "missing_column" or found is None or not found.has_header:
         return fault, proposals
+    details = {**fault.details, "headers": listed(found.headers)}
+    for column in ("customer_id", "date"):
+        nothing = any(one.column == column and not one.candidates and one.fault == "missing" for one in found.columns)
+        if nothing and found.table == "transactions":
+            return DataError(_NOTHING_LIKE[column], **details), proposals
     missing = [one.column for one in found.columns if one.fault == "missing"]
     missing += ["amount"] if found.lines is not None else []
     if missing:
-        details = {"columns": ", ".join(missing), "headers": listed(found.headers)}
-        fault = DataError(fault.code, **{**fault.details, **details})
+        fault = DataError(fault.code, **{**details, "columns": ", ".join(missing)})
     return fault, proposals
 
 

@@ -124,7 +124,7 @@ def _writing(dataset: Dataset, lang: str) -> str:
     words = [labels.render(code, lang, currency=dataset.currency, names=foreign)]
     styles = account["styles"].values()
     for code, values in (
-        ("encoding", dict.fromkeys(account.get("encodings", {}).values())),
+        (_code_of_encoding(dataset), dict.fromkeys(account.get("encodings", {}).values())),
         ("date_order", dict.fromkeys(style["date_order"] for style in styles)),
         ("decimal_mark", dict.fromkeys(style["decimal_mark"] for style in styles if style["decimal_mark"] != ".")),
         ("unit", dict.fromkeys(str(style.get("units", {}).get("amount", "")) for style in styles)),
@@ -133,6 +133,14 @@ def _writing(dataset: Dataset, lang: str) -> str:
         if told:
             words.append(labels.render(f"ui.understood_{code}", lang, value=" / ".join(told)))
     return labels.label("ui.check_failure_separator", lang).join(words)
+
+
+def _code_of_encoding(dataset: Dataset) -> str:
+    """Return how an encoding is told of: one that was found out may be wrong, and names show it."""
+    account, settings = dataset.account["tables"]["transactions"], dataset.account["settings"]["tables"]
+    is_said = bool(settings.get("transactions", {}).get("encoding"))
+    is_old = any(not name.startswith("utf") for name in account.get("encodings", {}).values())
+    return "encoding_found" if is_old and not is_said else "encoding"
 
 
 def _in_words(code: str, value: str, lang: str) -> str:

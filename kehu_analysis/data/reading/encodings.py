@@ -11,6 +11,8 @@ from kehu_analysis.errors import DataError
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 #: What exports are written in that are not Unicode; the first goes first where nothing tells them apart.
 _OLD = ("gb18030", "big5", "cp1252")
+#: What a person may be asked to set.
+_OTHERS = ("cp1250", "cp1251", "cp1253", "cp1254", "cp949", "cp874", "cp1255", "cp1256", "cp1258")
 _MOST_ZEROS_IN_PLACE = 0.9
 #: So many bytes of lines with other than ASCII characters tell what those are.
 _TELLING = 1 << 17
@@ -22,6 +24,7 @@ _WESTERN = frozenset(map(chr, range(0xC0, 0x100))) | frozenset(
     "\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u20ac\u2013\u2019"
 )
 _MOST_LETTERS = 0.7
+_JAPANESE, _FEWEST_KANA = "cp932", 0.15
 
 
 def find_encoding(path: Path, shown: str, wanted: str | None = None) -> str:
@@ -39,7 +42,7 @@ def find_encoding(path: Path, shown: str, wanted: str | None = None) -> str:
     Raises
     ------
     DataError
-        The file is no text, or not in the encoding that the settings say.
+        The file is no text, or not in the encoding that the settings say, or in one that is not known.
     """
     with path.open("rb") as file:
         start = file.read(4096)
@@ -57,10 +60,13 @@ def find_encoding(path: Path, shown: str, wanted: str | None = None) -> str:
     telling = _telling_lines(path)
     if _is_broken_utf8(telling):
         return "utf-8"
+    if _is_japanese(telling) and _decodes(path, _JAPANESE):
+        return _JAPANESE
     for encoding in _likely(telling):
         if _decodes(path, encoding):
             return encoding
-    return "utf-8"
+    guesses = [name for name in _guesses(telling) if _decodes(path, name)]
+    raise DataError("encoding_unknown", path=shown, guess=guesses[0] if guesses else "cp1251")
 
 
 def _unmarked_utf16(path: Path, start: bytes, shown: str) -> str:
@@ -100,6 +106,20 @@ def _telling_lines(path: Path) -> bytes:
 def _is_broken_utf8(text: bytes) -> bool:
     others = [letter for letter in text.decode("utf-8", errors="replace") if ord(letter) >= _ASCII]
     return others.count("\ufffd") <= _MOST_BROKEN * len(others)
+
+
+def _is_japanese(text: bytes) -> bool:
+    """Tell whether a text reads as Japanese, with kana between the characters."""
+    letters = [letter for letter in text.decode(_JAPANESE, errors="replace") if ord(letter) >= _ASCII]
+    n_kana = sum("\u3041" <= letter <= "\u30fe" for letter in letters)
+    return n_kana >= _FEWEST_KANA * max(1, len(letters)) and "\ufffd" not in letters
+
+
+def _guesses(text: bytes) -> list[str]:
+    """Return the encodings of other languages that a text may be in, the likeliest first."""
+    from charset_normalizer import from_bytes
+
+    return [match.encoding for match in from_bytes(text, cp_isolation=list(_OTHERS))]
 
 
 def _likely(text: bytes) -> list[str]:

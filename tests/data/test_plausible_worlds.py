@@ -1,4 +1,4 @@
-"""Files as offices write them, from seeds: the truth is read, or what is wrong is told and what is said of it mends it."""
+"""Files as offices write them, from seeds: the truth is read, or what is wrong is told and can be mended as it says."""
 
 from collections import Counter
 

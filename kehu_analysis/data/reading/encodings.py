@@ -24,6 +24,8 @@ _WESTERN = frozenset(map(chr, range(0xC0, 0x100))) | frozenset(
     "\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u20ac\u2013\u2019"
 )
 _MOST_LETTERS = 0.7
+#: Where more of the lines than this cannot be read, it is the encoding and not the lines.
+_MOST_ASTRAY, _FEWEST_ASTRAY = 0.2, 5
 _JAPANESE, _FEWEST_KANA = "cp932", 0.15
 
 
@@ -65,6 +67,8 @@ def find_encoding(path: Path, shown: str, wanted: str | None = None) -> str:
     for encoding in _likely(telling):
         if _decodes(path, encoding):
             return encoding
+    if telling.count(b"\n") + 1 < max(_FEWEST_ASTRAY, _MOST_ASTRAY * _n_lines(path)):
+        return "utf-8"  # some lines are broken, and told one by one
     guesses = [name for name in _guesses(telling) if _decodes(path, name)]
     raise DataError("encoding_unknown", path=shown, guess=guesses[0] if guesses else "cp1251")
 
@@ -106,6 +110,10 @@ def _telling_lines(path: Path) -> bytes:
 def _is_broken_utf8(text: bytes) -> bool:
     others = [letter for letter in text.decode("utf-8", errors="replace") if ord(letter) >= _ASCII]
     return others.count("\ufffd") <= _MOST_BROKEN * len(others)
+
+
+def _n_lines(path: Path) -> int:
+    return sum(chunk.count(b"\n") for chunk in chunks(path))
 
 
 def _is_japanese(text: bytes) -> bool:

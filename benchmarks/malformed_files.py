@@ -247,11 +247,17 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _decimal(text: str) -> Decimal:
+    if text[:1] == "0" and text[1:2].isdigit():
+        raise ValueError(text)
+    return Decimal(text).quantize(Decimal("0.0001"))
+
+
 def _typed(column: list[str | None]) -> pa.Array | None:
     for kind, read in (
         (pa.date32(), date.fromisoformat),
         (pa.int64(), _whole),
-        (pa.decimal128(18, 4), lambda text: Decimal(text).quantize(Decimal("0.0001"))),
+        (pa.decimal128(18, 4), _decimal),
     ):
         try:
             return pa.array([None if text is None else read(text) for text in column], kind)

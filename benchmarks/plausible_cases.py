@@ -63,9 +63,10 @@ STORED: dict[str, Feature] = {
     "sums in another file": pages.sums_in_another_file,
     "orders and lines": pages.orders_and_lines,
 }
-FEATURES = (*WHO, *WHEN, *WHETHER, *TOTALS, *HOW_MUCH, *AROUND, *STORED)
 #: In the order in which a file comes about, and how many of the files have one of each.
 _STEPS = ((WHO, 0.4), (WHEN, 0.4), (WHETHER, 0.3), (TOTALS, 0.45), (HOW_MUCH, 0.5), (AROUND, 0.4), (STORED, 0.15))
+_ACTS = {name: act for table, _ in _STEPS for name, act in table.items()}
+FEATURES = tuple(_ACTS)
 #: What a sum of the figures as they stand, or a line between the sales, does not go with.
 _NO_SUMS = {"factors", "discount rate", "unit in cells", "currencies", "signs", "sign on some"}
 _NO_LINES = {*TOTALS, "footers", "header on each page", "second table", "unit below", "unit in a row"}
@@ -89,15 +90,16 @@ def plausible_case(seed: int) -> Case:
     """Return the plausible dataset of a seed, ready to be written."""
     rng = random.Random(seed)
     chosen: list[str] = []
-    for table, share in _STEPS:
+    # How a file is kept bars most of the rest, and is chosen first.
+    for table, share in (_STEPS[-1], *_STEPS[:-1]):
         for _ in range(2 if table is AROUND else 1):
             name = rng.choice(tuple(table))
             if rng.random() < share and name not in chosen and not _is_barred(name, chosen):
                 chosen.append(name)
+    chosen.sort(key=FEATURES.index)
     world = sold(rng)
-    every = {name: act for table, _ in _STEPS for name, act in table.items()}
     for name in chosen:
-        every[name](world)
+        _ACTS[name](world)
     case = Case(seed, [], mutations=chosen)
     written(world, case)
     return case

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from benchmarks.plausible_worlds import CLUES, World
 
+#: Where a character or two is not ASCII nothing tells another encoding.
+_UNICODE = ("utf-8", "utf-8-sig", "utf-16")
+
 # --- who ----------------
 
 DECOYS = {
@@ -110,6 +113,7 @@ def _scale(world: World, factor: int) -> None:
 
 
 def unit_in_header(world: World) -> None:
+    world.encodings = world.encodings or (_UNICODE if world.lang == "en" else ())
     unit, factor = world.rng.choice(tuple(UNITS.items()))
     _rename(world, "amount", world.headers["amount"] + unit)
     _scale(world, factor)
@@ -132,6 +136,7 @@ def unit_below(world: World) -> None:
 
 def unit_in_row(world: World) -> None:
     """Put the units of the columns on a line of their own, below the headers."""
+    world.encodings = world.encodings or (_UNICODE if world.lang == "en" else ())
     unit, factor = world.rng.choice((("万元", 10_000), ("元", 1), ("(千元)", 1000)))
     world.put(0, {world.headers["amount"]: unit})
     _scale(world, factor)
@@ -187,7 +192,6 @@ def discount_rate(world: World) -> None:
     _factors(world, with_rate=True)
 
 
-_UNICODE = ("utf-8", "utf-8-sig", "utf-16")
 RATES = {"CNY": Decimal(1), "USD": Decimal(7), "EUR": Decimal(8), "HKD": Decimal("0.5"), "GBP": Decimal(9)}
 _IN_WORDS = {"CNY": "人民币", "USD": "美元", "EUR": "欧元", "HKD": "港币", "GBP": "英镑"}
 _SIGNS = {"CNY": "￥", "USD": "$", "EUR": "€", "GBP": "£"}

@@ -94,13 +94,13 @@ def _with(judgement: Judgement, *faults: str) -> Judgement:
 
 
 def merged(said: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings and more of them, lists put together."""
+    """Return settings and more of them, filters put together."""
     result = dict(said)
     for name, value in more.items():
         old = result.get(name)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             result[name] = merged(old, value)
-        elif isinstance(value, list) and isinstance(old, list):
+        elif name == "filters" and isinstance(old, list):
             result[name] = [*old, *(one for one in value if one not in old)]
         else:
             result[name] = value

@@ -205,7 +205,7 @@ def written(world: World, case: Case) -> None:
             file.text = write_text(file.rows, delimiter)
             file.content = file.text.encode(encoding)
             file.content = packed(file)
-        elif form == "parquet":
+        elif file.format == "parquet":
             file.content = parquet(file.rows, typed=typed)
         elif not file.content:
             file.content = workbook({"Sheet1": file.rows}, as_numbers=as_numbers, merged=merged)

@@ -23,7 +23,7 @@ def test_no_wrong_total_is_accepted_in_silence(part):
 
 
 def test_every_feature_is_drawn():
-    drawn = {name for seed in SEEDS for name in plausible_case(seed).mutations}
+    drawn = {name for seed in range(1, 1000, 2) for name in plausible_case(seed).mutations}
     assert set(FEATURES) - drawn == set()
 
 
@@ -34,7 +34,7 @@ def test_a_seed_gives_the_same_files_and_the_same_truth():
 
 
 def test_what_is_read_wrongly_is_a_fault(monkeypatch):
-    seed = next(seed for seed in SEEDS if plausible_case(seed).mutations == ["unit in header"])
+    seed = next(seed for seed in range(1, 2000, 2) if plausible_case(seed).mutations == ["unit in header"])
     assert examine(seed).faults == []
     monkeypatch.setattr("kehu_analysis.data.checking.money_units.unit_of_header", lambda _: None)
     (fault,) = examine(seed).faults

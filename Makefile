@@ -7,7 +7,7 @@ LINES ?= 1000000,10000000
 REPEAT ?= 3
 CUSTOMERS ?= 117000
 CLV_CUSTOMERS ?= 200000,2000000
-CASES ?= 5000
+CASES ?= 10000
 
 VENV := .venv
 BENCH_VENV := .venv-bench
@@ -86,7 +86,7 @@ bench-clv: $(READY) $(BENCH_VENV)/.ready  ## models of lifetime value beside oth
 bench-report: $(READY)  ## the whole report of ten million lines
 	$(BIN)/python -m benchmarks.report_speed
 
-bench-malformed: $(READY)  ## malformed datasets from seeds, none of which may hang, crash or lose a row: make bench-malformed [CASES=5000]
+bench-malformed: $(READY)  ## malformed datasets from seeds, none of which may hang, crash or lose a row: make bench-malformed [CASES=10000]
 	$(BIN)/python -m benchmarks.malformed --cases $(CASES)
 
 bench-memory: $(READY)  ## memory that large, wide and packed files take, each with a limit

@@ -1,6 +1,7 @@
-"""Check thousands of malformed datasets: none may hang, take much memory, end in anything but a message, or lose a row.
+"""Check thousands of malformed and plausible datasets: none may hang, take much memory, fall over, or lose a row, and
+none may be added up wrongly in silence.
 
-    python -m benchmarks.malformed --cases 5000
+    python -m benchmarks.malformed --cases 10000
 
 Each case is made from its seed (:mod:`benchmarks.malformed_cases`), examined within a process that examines many
 (:mod:`benchmarks.malformed_outcome`), and watched from outside: what takes too long or ends the process is a fault of
@@ -17,22 +18,23 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Self
 
 from benchmarks import report
-from benchmarks.malformed_cases import MUTATIONS, malformed_case
+from benchmarks.malformed_cases import DAMAGES, case_of
 from benchmarks.malformed_files import write_case
 from benchmarks.malformed_outcome import Outcome, examine
 from benchmarks.measure import ROOT
+from benchmarks.plausible_cases import FEATURES
 
-SECONDS = 20.0
+SECONDS = 60.0
 #: A fresh process holds about 0.2 GB; DuckDB may take 2 GB, which nothing so small has a use for.
 PEAK_BYTES = 1_500_000_000
 #: Of so many cases, one is run as the command with its page and workbook too.
-COMMAND_EVERY = 50
+COMMAND_EVERY = 49
 #: Counted from where the tests' own seeds end.
 FIRST_SEED = 10_000
 
@@ -74,7 +76,7 @@ class Watched:
         except (EOFError, ConnectionError):
             fault = "ended the process"
         self._end()
-        return Outcome(seed, malformed_case(seed).mutations, "fault", [fault], seconds=self._seconds)
+        return Outcome(seed, case_of(seed).mutations, "fault", [fault], seconds=self._seconds)
 
     def _start(self) -> Connection:
         self._connection, other = self._context.Pipe()
@@ -127,38 +129,62 @@ def examine_all(seeds: Iterable[int], *, n_processes: int = 1, command_every: in
 
 
 def summary(outcomes: list[Outcome], command: str) -> str:
-    """Return the counts by outcome and by mutation as Markdown."""
+    """Return the counts by outcome, by damage and by what an office did as Markdown."""
     ended = Counter(outcome.ended for outcome in outcomes)
-    mutations = Counter(mutation for outcome in outcomes for mutation in set(outcome.mutations))
-    survived = Counter(
-        mutation for outcome in outcomes for mutation in set(outcome.mutations) if outcome.ended == "dataset"
-    )
     counted = Counter(kind for outcome in outcomes for kind in set(outcome.counted))
+    malformed = [outcome for outcome in outcomes if "truth" not in outcome.counted]
+    plausible = [outcome for outcome in outcomes if "truth" in outcome.counted]
     times = sorted(outcome.seconds for outcome in outcomes)
     lines = [
-        f"`{command}`: {len(outcomes):,} malformed datasets, {sum(bool(one.faults) for one in outcomes)} with a fault. "
-        f"Rows were counted independently in {counted['rows']:,} of them and amounts added in {counted['amounts']:,}. "
-        f"Longest {times[-1]:.1f} s, median {times[len(times) // 2]:.2f} s; at most "
+        f"`{command}`: {len(malformed):,} malformed and {len(plausible):,} plausible datasets, "
+        f"{sum(bool(one.faults) for one in outcomes)} with a fault. Rows were counted independently in "
+        f"{counted['rows']:,} of the malformed and amounts added in {counted['amounts']:,}; of the plausible each line "
+        f"was held against the truth. Longest {times[-1]:.1f} s, median {times[len(times) // 2]:.2f} s; at most "
         f"{max(one.peak_bytes for one in outcomes) / 1e9:.2f} GB of memory.",
         report.table(["ended with", "", "cases"], [[f"`{name}`", "", f"{n:,}"] for name, n in ended.most_common()]),
-        report.table(
-            ["what was wrong", "", "cases", "of which a dataset with its rows accounted for"],
-            [[name, "", f"{mutations[name]:,}", f"{survived[name]:,}"] for name in MUTATIONS],
+        _by_mutation(
+            "what was wrong", DAMAGES, malformed, {"of which a dataset with its rows accounted for": _is_read}
+        ),
+        _by_mutation(
+            "what an office did", FEATURES, plausible, {"true at once": _is_true_at_once, "after answers": _is_answered}
         ),
     ]
     return "\n\n".join(lines)
 
 
+def _by_mutation(
+    title: str, names: Iterable[str], outcomes: list[Outcome], kinds: dict[str, Callable[[Outcome], bool]]
+) -> str:
+    counts = [
+        Counter(name for one in outcomes if is_one(one) for name in set(one.mutations)) for is_one in kinds.values()
+    ]
+    every = Counter(name for one in outcomes for name in set(one.mutations))
+    rows = [[name, "", f"{every[name]:,}", *(f"{count[name]:,}" for count in counts)] for name in names]
+    return report.table([title, "", "cases", *kinds], rows)
+
+
+def _is_read(outcome: Outcome) -> bool:
+    return outcome.ended == "dataset"
+
+
+def _is_true_at_once(outcome: Outcome) -> bool:
+    return outcome.ended == "dataset" and not outcome.n_answers and not outcome.faults
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    return outcome.n_answers > 0 and not outcome.faults
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=5000)
+    parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=FIRST_SEED, help="seed of the first case")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="examine this one case, and leave its files in a folder")
     given = parser.parse_args()
     if given.seed is not None:
         folder = Path(tempfile.mkdtemp(prefix=f"malformed-{given.seed}-"))
-        write_case(malformed_case(given.seed), folder)
+        write_case(case_of(given.seed), folder)
         print(folder, examine(given.seed, with_command=True), sep="\n")
         return
     outcomes = []

@@ -1,4 +1,4 @@
-"""Datasets that are wrong in one to three ways, each from its seed."""
+"""Datasets that are damaged in one to three ways, or plausible and perhaps wrong, each from its seed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import malformed_damage as damage
 from benchmarks.malformed_damage import Damage
 from benchmarks.malformed_files import Case, SourceFile, packed, sound_case, write_bytes, write_text
+from benchmarks.plausible_cases import FEATURES, plausible_case
 
 ROWS: dict[str, Damage] = {
     "rows cut": damage.cut_rows,
@@ -117,6 +118,11 @@ _TABLE_SETTINGS = (
     "filters = [{column = 'customer_id', operator = 'starts_with', value = 1, reason = 'x'}]\n",
     "filters = [{column = 'none', operator = 'equals', value = '', reason = 'x'}]\n",
 )
+
+
+def case_of(seed: int) -> Case:
+    """Return the dataset of a seed, ready to be written: malformed where it is even, plausible where it is odd."""
+    return plausible_case(seed) if seed % 2 else malformed_case(seed)
 
 
 def malformed_case(seed: int) -> Case:
@@ -252,4 +258,6 @@ _FOLDERS: dict[str, Callable[[Case, random.Random], None]] = {
     "links to nowhere": _made(_put_links) if hasattr(os, "symlink") else _misnamed,
     "hidden companions": _made(_put_companions),
 }
-MUTATIONS = (*ROWS, *TEXTS, *CONTENTS, *WORKBOOKS, *PARQUETS, "gzip bomb", "settings", *_FOLDERS)
+DAMAGES = (*ROWS, *TEXTS, *CONTENTS, *WORKBOOKS, *PARQUETS, "gzip bomb", "settings", *_FOLDERS)
+#: Features of plausible cases, too.
+MUTATIONS = (*DAMAGES, *FEATURES)

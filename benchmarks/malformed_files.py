@@ -10,11 +10,13 @@ import csv
 import gzip
 import io
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,6 +69,42 @@ class SourceFile:
         return self.format in ("csv", "csv.gz", "tsv")
 
 
+#: Who bought on which day for how much; who is None where nobody is named.
+Line = tuple[str | None, date, Decimal]
+
+
+@dataclass
+class Truth:
+    """What is true of a plausible dataset.
+
+    Attributes
+    ----------
+    lines
+        Its sales, each counted.
+    n_rows, n_left_out
+        How many rows there are to account for, and how many of them are totals, footers and the like.
+    headers
+        Column of the contract, or setting, -> the header that it is; None where there is none.
+    settings
+        What a user who is asked can say: setting of the table -> value.
+    told
+        By code what the check may refuse or doubt: what the user says then, and what must be counted.
+    totals
+        How many totals there are, and how many of them are the sum that they say; None where that is not asked.
+    is_for_the_user
+        Whether no setting mends what is told of.
+    """
+
+    lines: Counter[Line] = field(default_factory=Counter)
+    n_rows: int = 0
+    n_left_out: int = 0
+    headers: dict[str, str | None] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, tuple[dict[str, Any], dict[str, object]]] = field(default_factory=dict)
+    totals: tuple[int, int] | None = None
+    is_for_the_user: bool = False
+
+
 @dataclass
 class Case:
     """A dataset on its way to being malformed: its files, its settings, and what was done to it."""
@@ -74,6 +112,8 @@ class Case:
     seed: int
     files: list[SourceFile]
     settings: bytes | None = None
+    #: Of a plausible one.
+    truth: Truth | None = None
     mutations: list[str] = field(default_factory=list)
     #: Acts that need the folder itself: a folder in a file's place, a link that leads nowhere.
     in_folder: list[Callable[[Path], None]] = field(default_factory=list)
@@ -140,7 +180,7 @@ def write_bytes(file: SourceFile, rng: random.Random) -> bytes:
         encoding = "utf-16-le" if file.encoding == "utf-16" else file.encoding
         return mark + file.text.encode(encoding, errors="replace")
     if file.format == "xlsx":
-        return workbook(file.rows, as_numbers=rng.random() < 0.5)
+        return workbook({"Sheet1": file.rows}, as_numbers=rng.random() < 0.5)
     if file.format == "parquet":
         return parquet(file.rows, typed=rng.random() < 0.5)
     return XLS.read_bytes()
@@ -151,24 +191,30 @@ def packed(file: SourceFile) -> bytes:
     return gzip.compress(file.content, mtime=0) if file.format == "csv.gz" else file.content
 
 
-def workbook(rows: Rows, *, as_numbers: bool = False, sheets: int = 1, header_at: int = 0) -> bytes:
-    """Return rows as an Excel workbook; cells that look like numbers or days become such where ``as_numbers``."""
+def workbook(sheets: Mapping[str, Rows], *, as_numbers: bool = False, merged: Collection[int] = ()) -> bytes:
+    """Return rows as an Excel workbook; cells that look like numbers or days become such where ``as_numbers``.
+
+    Of the rows ``merged`` the first cell goes on over the empty ones beside it.
+    """
     buffer = io.BytesIO()
     options = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
     with xlsxwriter.Workbook(buffer, {**options, "nan_inf_to_errors": True}) as book:
         day = book.add_format({"num_format": "yyyy-mm-dd"})
-        for number in range(sheets):
-            sheet = book.add_worksheet(f"表{number + 1}" if sheets > 1 else "Sheet1")
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
             for place, row in enumerate(rows):
+                n_blank = next((n for n, cell in enumerate(row[1:]) if cell), len(row) - 1)
+                if place in merged and n_blank:
+                    sheet.merge_range(place, 0, place, n_blank, "")
                 for column, cell in enumerate(row):
                     text = cell[:32_767]
                     value = _as_cell(text) if as_numbers and place else text
                     if isinstance(value, date):
-                        sheet.write_datetime(header_at + place, column, value, day)
+                        sheet.write_datetime(place, column, value, day)
                     elif isinstance(value, float):
-                        sheet.write_number(header_at + place, column, value)
-                    else:
-                        sheet.write_string(header_at + place, column, text)
+                        sheet.write_number(place, column, value)
+                    elif cell or place not in merged:
+                        sheet.write_string(place, column, text)
     return buffer.getvalue()
 
 
@@ -195,14 +241,27 @@ def parquet(rows: Rows, *, typed: bool = False) -> bytes:
     return buffer.getvalue()
 
 
+def _whole(text: str) -> int:
+    if str(int(text)) != text:
+        raise ValueError(text)  # zeros in front are part of a code
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    if text[:1] == "0" and text[1:2].isdigit():
+        raise ValueError(text)
+    return Decimal(text).quantize(Decimal("0.0001"))
+
+
 def _typed(column: list[str | None]) -> pa.Array | None:
     for kind, read in (
         (pa.date32(), date.fromisoformat),
-        (pa.decimal128(18, 4), lambda text: Decimal(text).quantize(Decimal("0.0001"))),
+        (pa.int64(), _whole),
+        (pa.decimal128(18, 4), _decimal),
     ):
         try:
             return pa.array([None if text is None else read(text) for text in column], kind)
-        except (ValueError, ArithmeticError, pa.ArrowInvalid):
+        except (ValueError, ArithmeticError, OverflowError, pa.ArrowInvalid):
             continue
     return None
 

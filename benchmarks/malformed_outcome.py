@@ -1,6 +1,7 @@
-"""What the check makes of a malformed dataset, and whether that is bearable.
+"""What the check makes of a malformed or a plausible dataset, and whether that is bearable.
 
-Bearable is one of two: an error of ours with its message, or a dataset that accounts for every row. Nothing else may be
+Bearable is one of two: an error of ours with its message, or a dataset that accounts for every row; of a plausible one
+(:mod:`benchmarks.plausible_outcome`) its total is the true one, too, or what is wrong was told. Nothing else may be
 raised, sources stay as they were, and no half-built snapshot or scratch file is left.
 """
 
@@ -27,8 +28,9 @@ from unittest import mock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.malformed_cases import malformed_case
+from benchmarks.malformed_cases import case_of
 from benchmarks.malformed_files import Case, write_case
+from benchmarks.plausible_outcome import judge
 from kehu_analysis import cli
 from kehu_analysis.data import Dataset, check_dataset, open_dataset
 from kehu_analysis.errors import KehuError
@@ -53,7 +55,9 @@ class Outcome:
     faults
         What must not be; empty where all is well.
     counted
-        Whether rows, and amounts, were counted independently of the package and compared.
+        Whether rows, and amounts, were counted independently of the package and compared, or all with the truth.
+    n_answers
+        How often a user had to say something until a plausible dataset was read as it is.
     seconds
         How long it took.
     peak_bytes
@@ -65,13 +69,14 @@ class Outcome:
     ended: str = ""
     faults: list[str] = field(default_factory=list)
     counted: tuple[str, ...] = ()
+    n_answers: int = 0
     seconds: float = 0.0
     peak_bytes: int = 0
 
 
 def examine(seed: int, *, with_command: bool = False) -> Outcome:
-    """Make a malformed dataset, check it, and say what was not as it must be."""
-    case = malformed_case(seed)
+    """Make the dataset of a seed, check it, and say what was not as it must be."""
+    case = case_of(seed)
     outcome = Outcome(seed, list(case.mutations))
     with tempfile.TemporaryDirectory(prefix="kehu-malformed-") as made:
         place = Path(made)
@@ -86,35 +91,54 @@ def examine(seed: int, *, with_command: bool = False) -> Outcome:
         before = _contents(folder)
         start = time.perf_counter()
         with _temporary_files_in(scratch):
-            dataset = _check(folder, cache, outcome)
-            if dataset is not None:
-                _compare(case, dataset, outcome)
+            found = _check(folder, cache, outcome)
+            if isinstance(found, Dataset):
+                _compare(case, found, outcome)
             if with_command:
                 _run_command(folder, place, outcome)
+            if _contents(folder) != before:
+                outcome.faults.append("sources were changed")
+            if case.truth is not None and found is not None:
+                _follow(case, found, folder, cache, outcome)
         outcome.seconds = time.perf_counter() - start
         outcome.peak_bytes = peak_bytes()
-        if _contents(folder) != before:
-            outcome.faults.append("sources were changed")
         for left in [*scratch.iterdir(), *(one for one in _left_in(cache) if not _is_whole(one))]:
             outcome.faults.append(f"left behind: {left.name}")
     return outcome
 
 
-def _check(folder: Path, cache: Path, outcome: Outcome) -> Dataset | None:
-    dataset = None
+def _check(folder: Path, cache: Path, outcome: Outcome) -> Dataset | KehuError | None:
+    """Return what the check says; nothing where it fell over."""
     try:
         dataset = check_dataset(folder, cache=cache)
         outcome.ended = "dataset"
         open_dataset(folder, cache=cache)
+        return dataset
     except KehuError as error:
         outcome.ended = error.code
         for lang in ("zh", "en"):
             if not error.message(lang).strip() or len(error.message(lang)) > 20_000:
                 outcome.faults.append(f"message of {len(error.message(lang))} characters")
+        return error
     except BaseException as error:  # a reader's panic is no Exception
         outcome.ended = "fault"
         outcome.faults.append("".join(traceback.format_exception(error)[-4:]))
-    return dataset
+    return None
+
+
+def _follow(case: Case, found: Dataset | KehuError, folder: Path, cache: Path, outcome: Outcome) -> None:
+    """Do what the check of a plausible dataset says, and hold what comes of it against the truth."""
+    assert case.truth is not None
+    outcome.counted += ("truth",)
+    try:
+        judgement = judge(case.truth, folder, cache, found)
+    except BaseException as error:
+        outcome.faults.append("".join(traceback.format_exception(error)[-4:]))
+        return
+    outcome.faults += judgement.faults
+    outcome.n_answers = judgement.n_answers
+    if judgement.accepted is not None and judgement.accepted is not found:
+        _compare(case, judgement.accepted, outcome)
 
 
 def _compare(case: Case, dataset: Dataset, outcome: Outcome) -> None:
@@ -137,7 +161,8 @@ def _compare(case: Case, dataset: Dataset, outcome: Outcome) -> None:
         ):
             if found[0] != found[1]:
                 faults.append(f"{table}: {name}: {found[0]} but {found[1]} in the account")
-        rows = _independent_rows(case, dataset, table)
+        # Of a plausible dataset the truth is known.
+        rows = _independent_rows(case, dataset, table) if case.truth is None else None
         if rows is not None:
             outcome.counted += ("rows",)
             if len(rows) != n.sum():

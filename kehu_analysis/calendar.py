@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 import holidays
@@ -208,6 +209,7 @@ def _worked_weekdays(own_calendar: pd.DataFrame) -> list[int]:
     return [int(day) for day in share.index[share >= 0.5]]
 
 
+@lru_cache(maxsize=64)
 def _calendar(territory: str, years: range) -> holidays.HolidayBase | None:
     if not territory or not years:
         return None
@@ -232,11 +234,12 @@ def _public_holidays(first: date, last: date, territory: str) -> NDArray[np.bool
     return closed
 
 
-def _lunar_new_years(years: range) -> list[date]:
+@lru_cache(maxsize=64)
+def _lunar_new_years(years: range) -> tuple[date, ...]:
     # The calendar of China has the festival in every year since 1950; its first day is the New Year.
     china = holidays.country_holidays("CN", years=years, language="en_US") if years else {}
     festival: dict[int, date] = {}
     for day, name in china.items():
         if name.startswith("Chinese New Year (Spring Festival)"):
             festival[day.year] = min(day, festival.get(day.year, day))
-    return sorted(festival.values())
+    return tuple(sorted(festival.values()))

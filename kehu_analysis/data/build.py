@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from kehu_analysis.data.checking.double_counts import doubts_of_counting
 from kehu_analysis.data.checking.failures import (
     cross_failures,
     doubts_of_currencies,
@@ -21,7 +22,7 @@ from kehu_analysis.data.checking.failures import (
     write_rejected,
 )
 from kehu_analysis.data.checking.mapping import check_agreement, map_columns
-from kehu_analysis.data.checking.page_lines import TOTAL, check_totals
+from kehu_analysis.data.checking.page_lines import FOOTER, TOTAL, check_totals
 from kehu_analysis.data.checking.row_kinds import (
     CurrencyFound,
     currencies_of_files,
@@ -29,6 +30,7 @@ from kehu_analysis.data.checking.row_kinds import (
     foreign_currencies,
     refuse_mixed_currencies,
 )
+from kehu_analysis.data.checking.units_beside import doubts_of_units, units_beside
 from kehu_analysis.data.checking.validate import Part, classify, plain_ids
 from kehu_analysis.data.checking.writing_styles import find_styles
 from kehu_analysis.data.companies import count_by_company
@@ -157,8 +159,12 @@ def _build_table(
     failures += doubts_of_totals(table, totals) + doubts_of_rounding(table, parts) + doubts_of_merged(table, parts)
     states = doubtful_states(connection, parts, wanted) if table.name == "transactions" else []
     failures += doubts_of_states(states) + doubts_of_currencies(foreign, shown)
+    if any(line["reason"] == FOOTER for line in lines) and table.column("amount") is not None:
+        failures += doubts_of_units(table, units_beside(connection, table, parts, wanted))
     if table.name == "transactions":
         failures += _doubts_of_customer(table, parts)
+        of_texts = any(part.file.is_text for part in parts)
+        failures += doubts_of_counting(connection, table, columns, n_files=len(parts), of_texts=of_texts)
     if n_without:
         failures.append(failure(table.name, "orders_without_lines", file=", ".join(shown)) | {"n_lines": n_without})
     unused = dict.fromkeys(header for part in parts for header in part.mapping.unused)

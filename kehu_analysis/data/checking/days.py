@@ -12,6 +12,8 @@ from kehu_analysis.engine.duckdb import quoted
 _OFFSET = r":\d{2}(\.\d+)? ?([+-]\d{1,2}(:?\d{2}){0,2}|[A-BD-OQ-Za-bd-oq-z].*)$"
 #: What looks like a zone after a clock time, and is the half of the day.
 _HALF_OF_DAY = r"(?i)([ap]\.?m\.?|uhr)$"
+#: The year first in four digits, and no clock: the next most frequent of all.
+_PLAIN = r"^(\d{4})[-/.\x{5e74}](\d{1,2})[-/.\x{6708}](\d{1,2})\x{65e5}?$"
 #: Year, month and day from the groups of a pattern.
 _ORDERS = {"as_it_stands": r"\1-\2-\3", "day_first": r"\3-\2-\1", "month_first": r"\3-\1-\2"}
 #: The last year in two digits that is of this century, as POSIX has it.
@@ -54,9 +56,14 @@ def day_of(text: str, timezone: str, style: Style, begin: str = FROM_1900) -> st
     own = ""
     if style.date_format:
         own = f"WHEN try_strptime({text}, {quoted(style.date_format)}) IS NOT NULL THEN " + _by(text, style.date_format)
+    # Bound to a name, the text is worked out once, and the query is a tenth as long to plan.
+    bare = f"CASE WHEN {_matches(text, weekday)} THEN {without} ELSE {text} END"
+    written = _written("t", "p", timezone, style, begin)
+    plain = f"list_transform([{in_plain_characters('t')}], lambda p: {written})[1]"
     return (
-        f"CASE WHEN {usual} THEN TRY_CAST({text} AS DATE) {own} WHEN {_matches(text, weekday)} "
-        f"THEN {_written(without, timezone, style, begin)} ELSE {_written(text, timezone, style, begin)} END"
+        f"CASE WHEN {usual} THEN TRY_CAST({text} AS DATE) {own} "
+        f"WHEN {_matches(text, _PLAIN)} THEN {_rearranged(text, _PLAIN, 'as_it_stands')} WHEN {text} IS NOT NULL "
+        f"THEN list_transform([{bare}], lambda t: {plain})[1] END"
     )
 
 
@@ -64,8 +71,7 @@ def _by(text: str, *formats: str) -> str:
     return f"CAST(try_strptime({text}, [{', '.join(map(quoted, formats))}]) AS DATE)"
 
 
-def _written(text: str, timezone: str, style: Style, begin: str) -> str:
-    plain = in_plain_characters(text)
+def _written(text: str, plain: str, timezone: str, style: Style, begin: str) -> str:
     # A stamp without an offset is local as it stands; one with an offset is converted.
     has_offset = (
         f"length({text}) > 10 AND regexp_matches({text}, {quoted(_OFFSET)}) "

@@ -18,7 +18,8 @@ def is_number(sql_type: str) -> bool:
 
 def number_of(text: str, sql_type: str, style: Style) -> str:
     """Return a number as the machine writes it, or else as people do: ``1,234.50``, ``￥12``, ``(3.00)``, ``4.00-``."""
-    plain = in_plain_characters(text)
+    # Bound to a name, the text is worked out once, and the query is short to plan.
+    plain = "p"
     form = "point" if style.decimal_mark == "." else "comma"
     pattern = pattern_of("number", form)
     positive, negative = (
@@ -36,4 +37,8 @@ def number_of(text: str, sql_type: str, style: Style) -> str:
     # but not within CASE.
     units = " ".join(f"WHEN contains({plain}, {quoted(word)}) THEN {unit}" for word, unit in units_of_cells().items())
     scaled = f"TRY_CAST({number} * CASE {units} ELSE 1 END AS {sql_type})"
-    return f"CASE WHEN {is_machine} THEN {machine} WHEN {positive} THEN {scaled} WHEN {negative} THEN -{scaled} END"
+    as_people_do = f"CASE WHEN {positive} THEN {scaled} WHEN {negative} THEN -{scaled} END"
+    return (
+        f"CASE WHEN {is_machine} THEN {machine} WHEN {text} IS NOT NULL "
+        f"THEN list_transform([{in_plain_characters(text)}], lambda p: {as_people_do})[1] END"
+    )

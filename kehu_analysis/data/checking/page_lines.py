@@ -56,12 +56,15 @@ def page_mark(
     if not looked_at:
         return "CAST(NULL AS VARCHAR)"
     first = [*dict.fromkeys([*looked_at[:1], *named])]
-    cases = [_guarded(looked_at, "total", "total"), _guarded(first, "perhaps_total", "total")]
+    cases = [_guarded(looked_at, form, "total") for form in ("total", "total_besides")]
+    cases.append(_guarded(first, "perhaps_total", "total"))
     if file.is_text:
         # Only where something that is needed is missing the rest is asked for.
         is_missing = " OR ".join(f"nullif({identifier(header)}, '') IS NULL" for header in named) or "false"
         rest = [_guarded(looked_at, form, form) for form in ("perhaps_total", "footer")]
-        rest += [_guarded(first, "total_of", "perhaps_total"), _unit_mark(headers, texts), _blank_mark(file)]
+        rest += [_guarded(looked_at, "total_with_sum", "total"), _guarded(looked_at, "unit_line", "footer")]
+        rest += [_guarded(first, form, "perhaps_total") for form in ("total_of", "total_before")]
+        rest += [_unit_mark(headers, texts), _blank_mark(file)]
         cases.append(f"CASE WHEN {is_missing} THEN coalesce({', '.join(rest)}) END")
         cases.append(_header_mark({name: header for name, header in headers.items() if header in texts}, columns))
     return f"coalesce({', '.join(cases)})"

@@ -11,12 +11,14 @@ import duckdb
 
 from kehu_analysis.data.checking.amounts import sign_of, spellings_in
 from kehu_analysis.data.checking.mapping import ColumnMapping
+from kehu_analysis.data.checking.page_lines import page_mark
 from kehu_analysis.data.checking.parse import matches
 from kehu_analysis.data.checking.texts import clean_text, given_text, is_null_word
 from kehu_analysis.data.checking.validate import Part
 from kehu_analysis.data.reading.sources import OpenedFile
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import (
+    contract,
     currencies_of,
     currency_codes,
     currency_of_header,
@@ -129,7 +131,8 @@ def currencies_of_files(
         named = settings.currencies.column if settings.currencies is not None else None
         for header in file.headers:
             if header == named or re.match(pattern, header.strip()):
-                for name, n in _values(connection, f"upper({clean_text(header)})", kept):
+                rows = f"{kept} AND {_is_no_page_line(file, mapping)}"
+                for name, n in _values(connection, f"upper({clean_text(header)})", rows):
                     counts[header, name, "column"] = counts.get((header, name, "column"), 0) + n
         parts = settings.amount_from
         header = mapping.headers.get("amount", "") if parts is None else (parts.unit_price or parts.debit or "")
@@ -145,12 +148,19 @@ def currencies_of_files(
             if signed:
                 row = connection.execute(
                     f"SELECT count(*) {kept} AND {given_text(header)} IS NOT NULL AND {sign} IS NULL "
-                    f"AND regexp_matches({clean_text(header)}, '[0-9]')"
+                    # A sum below them may well be written without the sign.
+                    f"AND regexp_matches({clean_text(header)}, '[0-9]') AND {_is_no_page_line(file, mapping)}"
                 ).fetchone()
                 if row is not None and row[0]:
                     counts[header, "", "amount"] = counts.get((header, "", "amount"), 0) + row[0]
     found = [CurrencyFound(header, name, n, place) for (header, name, place), n in counts.items()]
     return sorted(found, key=lambda one: (not one.name, -one.n_lines))
+
+
+def _is_no_page_line(file: OpenedFile, mapping: ColumnMapping) -> str:
+    table = contract()["transactions"]
+    required = {name: mapping.headers[name] for name in table.required_columns if name in mapping.headers}
+    return f"{page_mark(file, required, table.columns)} IS NULL"
 
 
 def _values(connection: duckdb.DuckDBPyConnection, value: str, kept: str) -> list[tuple[str, int]]:
@@ -191,13 +201,15 @@ def doubtful_states(
                 continue
             text = clean_text(header)
             n_values = connection.execute(f"SELECT count(DISTINCT {text}) FROM {file.relation}").fetchone()
-            if n_values is None or not 1 < n_values[0] <= _MOST_STATES:
+            if n_values is None or not 1 <= n_values[0] <= _MOST_STATES:
                 continue
+            # What came back, and says so by its sign, is right as it is.
+            back = f"regexp_matches(s.value, {quoted(pattern_of('row_kinds', 'back'))})"
             rows = connection.execute(
-                f"SELECT s.value, count(*), CAST(sum(r.amount) AS VARCHAR), min(r.{ROW}), bool_and(r.amount > 0) "
+                f"SELECT s.value, count(*), CAST(sum(r.amount) AS VARCHAR), min(r.{ROW}) "
                 f"FROM transactions_rows r JOIN (SELECT {FILE}, {ROW}, {text} AS value FROM {file.relation}) s "
                 f"USING ({FILE}, {ROW}) WHERE r.line_class IN ('accepted', 'set_apart') "
-                f"AND {condition} GROUP BY 1 ORDER BY 2 DESC, 1"
+                f"AND {condition} AND (r.amount > 0 OR NOT {back}) GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
             found += [
                 {
@@ -209,9 +221,7 @@ def doubtful_states(
                     "first_row": row,
                     "came_back": is_of_goods(header, value),
                 }
-                for value, n_lines, amount, row, is_positive in rows
-                # Goods that came back, and say so by their sign, are right as they are.
-                if is_positive or not is_of_goods(header, value)
+                for value, n_lines, amount, row in rows
             ]
     return found
 
@@ -227,7 +237,8 @@ def undone_condition(header: str, value: str) -> str:
     if re.search(pattern_of("row_kinds", "undone_flag"), header):
         return f"lower({value}) IN ({', '.join(map(quoted, flag_words(True)))})"
     if re.search(pattern_of("row_kinds", "state"), header):
-        return f"regexp_matches({value}, {quoted(pattern_of('row_kinds', 'undone'))})"
+        undone, stands = (quoted(pattern_of("row_kinds", form)) for form in ("undone", "stands"))
+        return f"(regexp_matches({value}, {undone}) AND NOT regexp_matches({value}, {stands}))"
     return ""
 
 

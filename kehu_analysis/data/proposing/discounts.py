@@ -47,7 +47,9 @@ def kind_of_discount(
         f"SELECT count(*), count(*) FILTER ({marked}), count(*) FILTER (lower(text) IN ({none})), count(n), "
         "count(n) FILTER (n BETWEEN 0 AND 1), count(n) FILTER (n <> trunc(n)), "
         "CAST(median(n) FILTER (n <> 0) AS DOUBLE), CAST(max(abs(n)) AS DOUBLE) FROM "
-        f"(SELECT text, coalesce({points['.']}, {points[',']}) AS n FROM ({texts}) WHERE text IS NOT NULL)"
+        f"(SELECT text, coalesce({points['.']}, {points[',']}) AS n FROM ({texts}) "
+        # A page may say its header again.
+        f"WHERE text IS NOT NULL AND text <> {quoted(header.strip())})"
     ).fetchone()
     assert row is not None  # aggregates always return a row
     n, n_marked, n_none, n_numbers, n_shares, n_fractions, median, largest = row

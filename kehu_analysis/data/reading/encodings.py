@@ -19,6 +19,11 @@ _TELLING = 1 << 17
 #: Of a file in UTF-8, so many of the other characters may be broken: they cost their lines, not the file.
 _MOST_BROKEN = 0.1
 _ASCII = 128
+#: Letters and signs that texts in Western European languages have, and the share of them that no Chinese text has.
+_WESTERN = frozenset(map(chr, range(0xC0, 0x100))) | frozenset(
+    "\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u20ac\u2013\u2019"
+)
+_MOST_LETTERS = 0.7
 #: Where more of the lines than this cannot be read, it is the encoding and not the lines.
 _MOST_ASTRAY, _FEWEST_ASTRAY = 0.2, 5
 _JAPANESE, _FEWEST_KANA = "cp932", 0.15
@@ -134,5 +139,13 @@ def _likely(text: bytes) -> list[str]:
     ranked = sorted(results, key=lambda name: (results[name].chaos, -results[name].coherence, _OLD.index(name)))
     # Western European text may be any bytes: it is taken for that only where it looks so, and not for a mark astray.
     is_mark = any(mark in text for mark in _MARKS)
+    if not _are_western_letters(text):
+        ranked.sort(key=lambda name: name == _OLD[-1])
     likely = [*ranked, *(name for name in _OLD[:-1] if name not in ranked)]
     return [name for name in likely if name != _OLD[-1] or not is_mark]
+
+
+def _are_western_letters(text: bytes) -> bool:
+    """Tell whether what is not ASCII would mostly be letters; of a few Chinese characters half would be signs."""
+    others = [letter for letter in text.decode(_OLD[-1], errors="replace") if ord(letter) >= _ASCII]
+    return sum(letter in _WESTERN for letter in others) > _MOST_LETTERS * len(others)

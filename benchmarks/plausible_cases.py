@@ -73,7 +73,10 @@ _NO_LINES = {*TOTALS, "footers", "header on each page", "second table", "unit be
 _NOT_WITH: dict[str, set[str]] = {
     "amount of the order": {*TOTALS, *_NO_SUMS, "invisible in ids", "nothing in words"},
     "quantity below zero": {*TOTALS, "factors", "discount rate", "other columns", "customer by a hint"},
-    "another currency": {"total without a word", "total in other words"},
+    # A sum without the sign is one in another currency, one of millions is beyond what an amount may be.
+    **dict.fromkeys(
+        ("another currency", "unit in header", "unit above"), {"total without a word", "total in other words"}
+    ),
     "sums in another file": {*HOW_MUCH, *WHO, *WHETHER, *_NO_LINES},
     "no customer": {"totals by customer", "total without a word", "total in other words", "orders and lines"},
     "nothing in words": {"totals by customer", "total in other words"},

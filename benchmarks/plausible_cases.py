@@ -68,12 +68,16 @@ _STEPS = ((WHO, 0.4), (WHEN, 0.4), (WHETHER, 0.3), (TOTALS, 0.45), (HOW_MUCH, 0.
 _ACTS = {name: act for table, _ in _STEPS for name, act in table.items()}
 FEATURES = tuple(_ACTS)
 #: What a sum of the figures as they stand, or a line between the sales, does not go with.
+_BARE_SUMS = {"total without a word", "total in other words"}
 _NO_SUMS = {"factors", "discount rate", "unit in cells", "currencies", "signs", "sign on some"}
 _NO_LINES = {*TOTALS, "footers", "header on each page", "second table", "unit below", "unit in a row"}
 _NOT_WITH: dict[str, set[str]] = {
     "amount of the order": {*TOTALS, *_NO_SUMS, "invisible in ids", "nothing in words"},
     "quantity below zero": {*TOTALS, "factors", "discount rate", "other columns", "customer by a hint"},
-    "another currency": {"total without a word", "total in other words"},
+    # A sum without the sign is one in another currency, one of millions is beyond what an amount may be.
+    "another currency": _BARE_SUMS,
+    "unit in header": _BARE_SUMS,
+    "unit above": _BARE_SUMS,
     "sums in another file": {*HOW_MUCH, *WHO, *WHETHER, *_NO_LINES},
     "no customer": {"totals by customer", "total without a word", "total in other words", "orders and lines"},
     "nothing in words": {"totals by customer", "total in other words"},

@@ -125,7 +125,7 @@ def test_months_add_up_and_cohorts_are_what_the_definitions_say(lines, offset, p
     assert found == expected
 
 
-BROKEN = st.sampled_from(["1", "1,2026-01-05,1,1", '"1,2026-01-05,1', '1,"2026"x,1', ",,,,"])
+BROKEN = st.sampled_from(["1", "1,2026-01-05,1,1", '"1,2026-01-05,1', '1,"2026"x,1', ",,x,,"])
 SOUND = st.sampled_from(
     ["1,2026-01-05,1.25", '"1","2026-01-05","1"', ",2026-01-05,2", "1,never,1", '5" x,2026-01-05,1']
 )

@@ -119,12 +119,14 @@ def _of_roc(text: str, wanted: str) -> str:
 
 
 def _with_month_in_words(text: str, form: str) -> str:
-    wanted = quoted(pattern_of("date", form))
-    year, word, day = (f"regexp_extract({text}, {wanted}, {place})" for place in _IN_WORDS[form])
+    # The three parts are taken at once: a pattern with all months takes long to prepare.
+    parts = f"regexp_extract({text}, {quoted(pattern_of('date', form))}, ['a', 'b', 'c'])"
+    year, word, day = (f"m.{'abc'[place - 1]}" for place in _IN_WORDS[form])
     words = ", ".join(map(quoted, month_words()))
     month = f"[{', '.join(map(str, month_words().values()))}][list_position([{words}], lower({word}))]"
     century = f"CASE WHEN length({year}) = 4 THEN '' WHEN {year} <= '{_LAST_OF_CENTURY}' THEN '20' ELSE '19' END"
-    return f"TRY_CAST({century} || {year} || '-' || {month} || '-' || {day} AS DATE)"
+    day = f"TRY_CAST({century} || {year} || '-' || {month} || '-' || {day} AS DATE)"
+    return f"list_transform([{parts}], lambda m: {day})[1]"
 
 
 def _matches(text: str, wanted: str) -> str:

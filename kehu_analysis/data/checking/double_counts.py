@@ -14,10 +14,10 @@ from kehu_analysis.engine.duckdb import identifier, quoted
 
 #: Of so few rows, or customers, one may be the sum of the others by chance.
 _FEWEST_ROWS, _FEWEST_CUSTOMERS = 10, 3
-#: Sums differ by less than this where they are written to the cent.
-_CENT = 0.011
+#: Sums written to the cent differ by less than this; more would be met by chance.
+_CENT = 0.006
 #: So many of the largest customers are looked at.
-_LARGEST = 5
+_LARGEST = 3
 #: Of so few rows two files may be the same by chance.
 _FEWEST_IN_FILE = 5
 #: So many rows tell whether an amount is that of an order; of so few orders, and less than this share, none is told.

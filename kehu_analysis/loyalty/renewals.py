@@ -207,7 +207,8 @@ def fit_renewals(known: Purchases) -> Renewals:
     place, weights = begin, np.full(len(SHAPES), 1 / len(SHAPES))
     shape = np.full(len(some), 1.5)
     for _ in range(_ROUNDS):
-        place = _climb(_loss(begin, some, shape), place)
+        loss = _loss(begin, some, shape)
+        place = _polished(loss, _climb(loss, place), steps=1)
         logs = np.stack([_log_likelihood(_model(place, weights), some, one) for one in SHAPES], axis=1)
         for _ in range(_WEIGHT_STEPS):
             shares = _shares(logs, weights)
@@ -216,7 +217,7 @@ def fit_renewals(known: Purchases) -> Renewals:
     # Told roughly and taken as known: then the last climb ends at one and the same place on every machine.
     rough = _model(place.round(_ROUGH_PLACES), weights.round(_ROUGH_PLACES))
     loss = _loss(begin, some, rough.judged(some, 1.0).shape)
-    place = _polished(loss, _climb(loss, place))
+    place = _polished(loss, _climb(loss, place), steps=2)
     return _model(place.round(_PLACES), rough.shape_weights)
 
 
@@ -237,14 +238,17 @@ def _loss(centre: Array, known: Purchases, shape: Array) -> Callable[[Array], fl
 
 def _climb(loss: Callable[[Array], float], place: Array) -> Array:
     bounds = optimize.Bounds(place - _FURTHEST, place + _FURTHEST)
-    found = optimize.minimize(loss, place, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-9, "gtol": 1e-4})
+    found = optimize.minimize(loss, place, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-10, "gtol": 1e-5})
     return np.asarray(found.x)
 
 
-def _polished(loss: Callable[[Array], float], place: Array) -> Array:
-    """Return the place after two Newton steps, with derivatives from differences."""
+def _polished(loss: Callable[[Array], float], place: Array, *, steps: int) -> Array:
+    """Return the place after some Newton steps, with derivatives from differences.
+
+    Where a climb ends hangs on the last bit of its sums; where a Newton step from there leads, hardly.
+    """
     units = np.eye(len(place)) * _DIFFERENCE
-    for _ in range(2):
+    for _ in range(steps):
         here = loss(place)
         ahead, behind = ([loss(place + sign * unit) for unit in units] for sign in (1, -1))
         gradient = (np.array(ahead) - np.array(behind)) / (2 * _DIFFERENCE)
@@ -256,8 +260,8 @@ def _polished(loss: Callable[[Array], float], place: Array) -> Array:
             curvature[row, column] = curvature[column, row] = mixed
         values, directions = np.linalg.eigh(curvature)
         # On a ridge nothing is gained by a long way, and where it bends the other way the step would climb down.
-        steps = np.where(values > _FLAT * values.max(), (directions.T @ gradient) / np.maximum(values, _TINY), 0.0)
-        place = place - directions @ np.clip(steps, -_LONGEST_STEP, _LONGEST_STEP)
+        lengths = np.where(values > _FLAT * values.max(), (directions.T @ gradient) / np.maximum(values, _TINY), 0.0)
+        place = place - directions @ np.clip(lengths, -_LONGEST_STEP, _LONGEST_STEP)
     return place
 
 

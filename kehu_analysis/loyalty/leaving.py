@@ -89,9 +89,9 @@ def leaving_hazards(lives: pd.DataFrame, covariates: Sequence[str], *, interval:
     DataError
         Columns are missing, or a number is none.
     InsufficientDataError
-        Fewer than five customers left for each term.
+        Fewer than five customers left for each term, no covariate is named, or one is the same for all.
     UsageError
-        No covariate is named, or one is the same for all.
+        ``interval`` is not between 0 and 1.
 
     Notes
     -----
@@ -111,7 +111,7 @@ def leaving_hazards(lives: pd.DataFrame, covariates: Sequence[str], *, interval:
     if not 0 < interval < 1:
         raise UsageError("interval", interval=interval)
     if not covariates:
-        raise UsageError("no_covariates")
+        raise InsufficientDataError("no_covariates")
     known, n_left_out = checked_lives(lives, "leaving_hazards")
     design, terms = _design(known, covariates)
     n_left = int(known["has_left"].sum())
@@ -176,7 +176,7 @@ def _design(known: pd.DataFrame, covariates: Sequence[str]) -> tuple[np.ndarray,
     terms: list[tuple[str, str, int]] = []
     for name in covariates:
         if known[name].nunique(dropna=False) < 2:
-            raise UsageError("same_for_all", column=name)
+            raise InsufficientDataError("same_for_all", column=name)
         if pd.api.types.is_numeric_dtype(known[name]) and not pd.api.types.is_bool_dtype(known[name]):
             check_numbers(known, (name,), analysis="leaving_hazards")
             columns.append(known[name].to_numpy(dtype=float))
@@ -190,7 +190,7 @@ def _design(known: pd.DataFrame, covariates: Sequence[str]) -> tuple[np.ndarray,
             columns.append((classes == value).to_numpy(dtype=float))
             terms.append((f"{name}: {value}", str(counts.index[0]), int(counts[value])))
     if not terms:
-        raise UsageError("same_for_all", column=", ".join(covariates))
+        raise InsufficientDataError("same_for_all", column=", ".join(covariates))
     return np.column_stack(columns), terms
 
 

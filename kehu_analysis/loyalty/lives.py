@@ -13,10 +13,78 @@ import pandas as pd
 from kehu_analysis.errors import InsufficientDataError, UsageError
 from kehu_analysis.frames import check_columns, check_numbers, check_unique
 
-__all__ = ["LIFE_COLUMNS", "lives_by_file", "lives_by_silence"]
+__all__ = ["LIFE_COLUMNS", "lives_by_file", "lives_by_silence", "lives_of"]
+
+#: With fewer closings, or with more silent customers to a closing that it does not have, nobody keeps the file.
+_FEWEST_ENDS = 10
+_MOST_UNTOLD = 0.1
 
 #: Of every table of lives, besides columns to group by.
 LIFE_COLUMNS = ("customer_id", "entered_days", "seen_days", "has_left", "reason")
+
+
+def lives_of(
+    history: pd.DataFrame,
+    customers: pd.DataFrame | None = None,
+    *,
+    log_start: date,
+    as_of: date,
+    limit_days: float | pd.Series,
+) -> pd.DataFrame:
+    """Return the lives by the customers' file where it is kept, else by silence.
+
+    A file is kept when it has the closings of ten customers or more, and for each ten of them at most one other
+    customer has been silent for longer than the limit: of a file with some closings only, customers would seem to stay
+    for ever. By silence, the closings that it has go before.
+
+    Parameters
+    ----------
+    history
+        As for :func:`lives_by_silence`.
+    customers
+        As for :func:`lives_by_file`; None where there is no file.
+    log_start, as_of, limit_days
+        As for either.
+
+    Returns
+    -------
+    DataFrame
+        Of the one or the other, with the columns of the file, and ``ends`` (``ends_by_file`` or ``ends_by_silence``)
+        and ``limit_days``.
+
+    Examples
+    --------
+    >>> history = pd.DataFrame({"customer_id": ["a"], "first_purchase": [date(2026, 1, 1)],
+    ...                         "last_purchase": [date(2026, 3, 31)]})
+    >>> file = pd.DataFrame({"customer_id": ["a"], "opened_on": [date(2025, 12, 2)], "region": ["north"]})
+    >>> found = lives_of(history, file, log_start=date(2026, 1, 1), as_of=date(2026, 6, 30), limit_days=60)
+    >>> found[["entered_days", "seen_days", "region", "ends"]].values.tolist()
+    [[30.0, 119.0, 'north', 'ends_by_silence']]
+    """
+    if customers is not None and _is_kept(history, customers, log_start, as_of, limit_days):
+        lives = lives_by_file(customers, log_start=log_start, as_of=as_of)
+        return lives.assign(ends="ends_by_file", limit_days=np.nan)
+    rows = history[["customer_id", "first_purchase", "last_purchase"]]
+    opened = None
+    if customers is not None:
+        rows = rows.merge(customers, how="left", on="customer_id")
+        opened = customers.set_index("customer_id")["opened_on"] if "opened_on" in customers else None
+    lives = lives_by_silence(rows, as_of=as_of, limit_days=limit_days, opened_on=opened)
+    limits = lives["customer_id"].map(limit_days) if isinstance(limit_days, pd.Series) else float(limit_days)
+    return lives.assign(ends="ends_by_silence", limit_days=limits)
+
+
+def _is_kept(
+    history: pd.DataFrame, customers: pd.DataFrame, log_start: date, as_of: date, limit_days: float | pd.Series
+) -> bool:
+    if not {"opened_on", "closed_on"} <= set(customers):
+        return False
+    closed = pd.to_datetime(customers["closed_on"]).between(pd.Timestamp(log_start), pd.Timestamp(as_of))
+    ids = history["customer_id"]
+    limits = ids.map(limit_days) if isinstance(limit_days, pd.Series) else limit_days
+    silent = (pd.Timestamp(as_of) - pd.to_datetime(history["last_purchase"])).dt.days >= limits
+    n_untold = int((silent & ~ids.isin(customers.loc[closed, "customer_id"])).sum())
+    return bool(closed.sum() >= _FEWEST_ENDS and n_untold <= _MOST_UNTOLD * closed.sum())
 
 
 def lives_by_file(customers: pd.DataFrame, *, log_start: date, as_of: date) -> pd.DataFrame:
@@ -87,7 +155,8 @@ def lives_by_silence(
     Parameters
     ----------
     history
-        ``customer_id``, ``first_purchase``, ``last_purchase`` (dates). Other columns are kept, to group by.
+        ``customer_id``, ``first_purchase``, ``last_purchase`` (dates) and, where known, ``closed_on`` and
+        ``closed_reason``: whoever closed left on that day, unless it bought later. Other columns are kept, to group by.
     as_of
         Last day of the observation.
     limit_days
@@ -130,8 +199,14 @@ def lives_by_silence(
     known_until = pd.Timestamp(as_of) - pd.to_timedelta(np.floor(limits), unit="D")
     has_left = (last <= known_until).to_numpy()
     until = last.where(has_left, known_until)
+    if "closed_on" in rows:
+        closed = pd.to_datetime(rows["closed_on"])
+        told = (closed >= last) & (closed <= known_until)
+        # Closed since, after a silence that had not yet lasted: at the time it was there.
+        has_left = (has_left & ~(closed > known_until).to_numpy()) | told.to_numpy()
+        until = closed.where(told, until.where(~(closed > known_until), known_until))
     entered = (first - opened).dt.days.where(first <= known_until)
-    reasons = pd.Series(None, index=rows.index, dtype=object)
+    reasons = rows["closed_reason"] if "closed_reason" in rows else pd.Series(None, index=rows.index, dtype=object)
     return _lives(rows, entered, (until - opened).dt.days, has_left, reasons)
 
 

@@ -33,8 +33,7 @@ def survival_curve(lives: pd.DataFrame, *, by: str | None = None, interval: floa
     Parameters
     ----------
     lives
-        Of :func:`~kehu_analysis.loyalty.lives.lives_by_file` or
-        :func:`~kehu_analysis.loyalty.lives.lives_by_silence`.
+        Of :func:`~kehu_analysis.loyalty.lives.lives_of`.
     by
         A column to group by; groups of fewer than 10 customers show no curve and are counted.
     interval
@@ -99,7 +98,10 @@ def survival_curve(lives: pd.DataFrame, *, by: str | None = None, interval: floa
             facts[f"survival_{month}{end}"] = Fact(own[f"survival{end}"].get(month), "share")
     facts |= _durations(curves, table, interval)
     facts |= _between_groups(groups, curves, facts, start, interval, by is not None, n_small)
-    notes = ["survival_ends"]
+    kinds = set(known["ends"]) if "ends" in known else set()
+    if "limit_days" in known:
+        facts["limit_days"] = Fact(known["limit_days"].median(), "days")
+    notes = [kind for kind in ("ends_by_file", "ends_by_silence") if kind in kinds] + ["survival_ends"]
     notes += ["survival_late_entry"] if facts["n_late_entry"].value else []
     notes += ["survival_conditional"] if start > 0 else []
     notes += ["survival_age_unknown"] if n_left_out else []

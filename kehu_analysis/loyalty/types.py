@@ -12,8 +12,12 @@ from kehu_analysis.errors import InsufficientDataError, UsageError
 from kehu_analysis.finding import Fact, Finding
 from kehu_analysis.frames import check_columns, check_numbers, check_unique
 from kehu_analysis.loyalty.index import SURVEY_GAUGES, cronbach_alpha, survey_gauges
+from kehu_analysis.loyalty.sales_retention import numbered_quarters
 
-__all__ = ["TYPES", "loyalty_type_moves", "loyalty_types", "patronage"]
+__all__ = ["PEERS", "TYPES", "loyalty_type_moves", "loyalty_types", "patronage", "patronage_of_year"]
+
+#: What makes customers alike, the most telling first; as far as the customers' file has it.
+PEERS = ("business_type", "size_class", "region")
 
 #: In the order of the table.
 TYPES = ("true_loyalty", "latent", "monopoly", "inertia", "spurious", "no_loyalty", "undecided")
@@ -71,6 +75,36 @@ def patronage(
             if open_.any() and (len(group) >= _FEWEST_PEERS or depth == 0):
                 found.loc[group] = found.loc[group].where(~open_, _percentiles(rows.loc[group, "purchase_days"]))
     return pd.concat([rows[["customer_id"]], found.astype({"n_peers": "int64"})], axis=1)
+
+
+def patronage_of_year(
+    quarters: pd.DataFrame, customers: pd.DataFrame | None = None, *, quarters_back: int = 0
+) -> pd.DataFrame:
+    """Return :func:`patronage` by the purchase days of four quarters, those before the last ``quarters_back``.
+
+    Parameters
+    ----------
+    quarters
+        As of :func:`~kehu_analysis.summaries.customer_quarters`.
+    customers
+        The customers' file; peers share of :data:`PEERS` what it has.
+    quarters_back
+        Quarters left out at the end of the log.
+
+    Examples
+    --------
+    >>> periods = pd.PeriodIndex(["2025Q1", "2025Q4", "2025Q4"], freq="Q-DEC")
+    >>> quarters = pd.DataFrame({"customer_id": ["a", "a", "b"], "quarter": periods, "amount": 1.0, "margin": np.nan,
+    ...                          "n_purchase_days": [2, 3, 1]})
+    >>> patronage_of_year(quarters)["patronage"].tolist()
+    [0.75, 0.25]
+    """
+    cells = numbered_quarters(quarters, "loyalty_types")
+    age = int(cells["number"].max()) - quarters_back - cells["number"]
+    days = cells[(age >= 0) & (age < 4)].groupby("customer_id")["n_purchase_days"].sum()
+    purchases = days[days > 0].rename("purchase_days").reset_index()
+    peers = tuple(name for name in PEERS if customers is not None and name in customers)
+    return patronage(purchases, customers, peers=peers)
 
 
 def _percentiles(days: pd.Series) -> pd.DataFrame:

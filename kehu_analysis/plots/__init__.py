@@ -13,8 +13,11 @@ from kehu_analysis.plots.clv import (
 )
 from kehu_analysis.plots.data_quality import data_quality, log_doubts
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
+from kehu_analysis.plots.loyalty_types import loyalty_index, loyalty_types
+from kehu_analysis.plots.retention_of_sales import cohort_sales, keeping_value, sales_retention
 from kehu_analysis.plots.sales import quarter_sales
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
+from kehu_analysis.plots.survival import competing_ends, leaving_hazards, survival_curve
 from kehu_analysis.plots.theme import apply_theme
 
 __all__ = [
@@ -22,6 +25,8 @@ __all__ = [
     "alive_map",
     "apply_theme",
     "cohort_retention",
+    "cohort_sales",
+    "competing_ends",
     "cumulative_tracking",
     "customer_lifetime_value",
     "data_quality",
@@ -30,13 +35,19 @@ __all__ = [
     "grade_customers",
     "grade_moves",
     "holdout_check",
+    "keeping_value",
+    "leaving_hazards",
     "log_doubts",
+    "loyalty_index",
+    "loyalty_types",
     "overdue_customers",
     "probability_check",
     "purchase_forecast",
     "quarter_sales",
     "retention_curve",
     "rfm_profile",
+    "sales_retention",
+    "survival_curve",
     "value_concentration",
     "weekly_tracking",
 ]

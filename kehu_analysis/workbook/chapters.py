@@ -107,6 +107,7 @@ CHAPTERS = (
         "loyalty",
         "loyalty",
         parameters=LoyaltyParameters,
+        uses=("contacts", "customers", "surveys", "transactions.cost"),
         key_facts=(KeyFact("cohort_retention", "retention_1"), KeyFact("overdue_customers", "n_overdue")),
     ),
     ChapterRecord(

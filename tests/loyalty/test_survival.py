@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from kehu_analysis.errors import ConvergenceError, DataError, InsufficientDataError, UsageError
-from kehu_analysis.loyalty import competing_ends, leaving_hazards, lives_by_file, lives_by_silence, survival_curve
+from kehu_analysis.loyalty import (
+    competing_ends,
+    leaving_hazards,
+    lives_by_file,
+    lives_by_silence,
+    lives_of,
+    survival_curve,
+)
 from kehu_analysis.periods import DAYS_PER_UNIT
 from kehu_analysis.simulate.clock import clock_of
 from kehu_analysis.simulate.lifetimes import draw_lifetimes
@@ -22,7 +29,7 @@ def file_of(rows):
     return pd.DataFrame(rows, columns=["customer_id", "opened_on", "closed_on", "closed_reason"])
 
 
-def lives_of(seen, left, entered=0.0, **columns):
+def made_of(seen, left, entered=0.0, **columns):
     ids = [f"{number:04d}" for number in range(len(seen))]
     return pd.DataFrame(
         {"customer_id": ids, "entered_days": entered, "seen_days": seen, "has_left": left, "reason": None, **columns}
@@ -32,7 +39,7 @@ def lives_of(seen, left, entered=0.0, **columns):
 def exponential_lives(seed, n=400, mean=500.0):
     rng = np.random.default_rng(seed)
     life, watched = 1 + rng.exponential(mean, n), rng.uniform(100, 1000, n)
-    return lives_of(np.minimum(life, watched), life <= watched), rng
+    return made_of(np.minimum(life, watched), life <= watched), rng
 
 
 def test_lives_of_the_file_by_hand():
@@ -76,6 +83,36 @@ def test_lives_by_silence_by_hand():
     assert lives["seen_days"].isna().tolist() == [False, False, True, True]
 
 
+def test_a_file_with_some_closings_only_is_not_taken_for_the_whole():
+    ids = [f"{number:03d}" for number in range(60)]
+    history = pd.DataFrame({"customer_id": ids, "first_purchase": date(2025, 1, 1), "last_purchase": AS_OF})
+    history.loc[:29, "last_purchase"] = date(2025, 12, 31)
+    closed = [date(2026, 1, 31)] * 30 + [None] * 30
+    file = pd.DataFrame({"customer_id": ids, "opened_on": date(2025, 1, 1), "closed_on": closed, "region": "x"})
+    told = {"log_start": LOG_START, "as_of": AS_OF, "limit_days": 180}
+    whole = lives_of(history, file.assign(closed_reason="停业"), **told)
+    assert set(whole["ends"]) == {"ends_by_file"}
+    assert whole["seen_days"].tolist()[:30] == [395] * 30
+    partly = file.assign(closed_on=closed[:20] + [None] * 40, closed_reason="停业")
+    lives = lives_of(history, partly, **told)
+    assert set(lives["ends"]) == {"ends_by_silence"}
+    # The day of closing where it is known, else the last purchase; the reason too.
+    assert lives["seen_days"].tolist()[:30] == [395] * 20 + [364] * 10
+    assert lives["reason"].notna().sum() == 30
+    assert "ends_by_silence" in survival_curve(lives).notes
+    assert set(lives_of(history, **told)["ends"]) == {"ends_by_silence"}
+
+
+def test_closings_that_were_not_known_yet_or_are_wrong():
+    history = pd.DataFrame({"customer_id": ["a", "b", "c"], "first_purchase": date(2026, 1, 1)})
+    history["last_purchase"] = [date(2026, 6, 1), date(2026, 9, 1), date(2026, 6, 1)]
+    history["closed_on"] = [date(2026, 12, 20), date(2026, 7, 1), date(2026, 6, 11)]
+    lives = lives_by_silence(history, as_of=AS_OF, limit_days=60)
+    # On 1 November a was there; b bought after it had closed, and has been silent since; c closed.
+    assert lives["has_left"].tolist() == [False, True, True]
+    assert lives["seen_days"].tolist() == [304, 243, 161]
+
+
 def test_the_curve_of_the_finding_is_that_of_the_table():
     lives, _ = exponential_lives(5)
     finding = survival_curve(lives)
@@ -103,7 +140,7 @@ def test_who_leaves_early_unseen_does_not_make_customers_stay():
         opened = rng.uniform(-2500, 1095, 1500)
         ends = opened + 1 + rng.exponential(600, 1500)
         there = ends > 0
-        lives = lives_of(
+        lives = made_of(
             np.maximum(np.minimum(ends, 1096) - opened, np.maximum(-opened, 0) + 0.5)[there],
             (ends <= 1096)[there],
             np.maximum(-opened, 0)[there],
@@ -119,7 +156,7 @@ def test_a_curve_begins_where_enough_are_present():
     rng = np.random.default_rng(2)
     entered = rng.uniform(300, 900, 200)
     # Two young ones, one of whom left at once: alone they would take half of all away for ever.
-    lives = lives_of(np.r_[20.0, 40.0, entered + rng.exponential(300, 200) + 1], True, np.r_[0.0, 0.0, entered])
+    lives = made_of(np.r_[20.0, 40.0, entered + rng.exponential(300, 200) + 1], True, np.r_[0.0, 0.0, entered])
     finding = survival_curve(lives)
     start = finding.facts["start_months"].value
     assert 300 / MONTH < start < 400 / MONTH
@@ -203,7 +240,7 @@ def test_hazard_ratios_are_found_again_and_cover():
         rate = np.exp(np.log(2) * small - 0.03 * (area - 50)) / 500
         entered = rng.uniform(0, 300, 300) * (rng.random(300) < 0.5)
         life = rng.exponential(1 / rate) + entered  # without memory: who is there at entry lives on as long
-        lives = lives_of(np.minimum(life, entered + 600) + 1, life < entered + 600, entered, small=small, area=area)
+        lives = made_of(np.minimum(life, entered + 600) + 1, life < entered + 600, entered, small=small, area=area)
         table = leaving_hazards(lives, ["small", "area"]).table.set_index("term")
         row = table.loc[next(name for name in table.index if name.startswith("small"))]
         true = 2.0 if row["against"] == "False" else 0.5
@@ -216,7 +253,7 @@ def test_ratios_that_change_with_age_are_told():
     rng = np.random.default_rng(6)
     early = np.repeat([True, False], 200)
     life = np.where(early, rng.exponential(100, 400), 300 + rng.exponential(100, 400)) + 1
-    finding = leaving_hazards(lives_of(life, True, early=np.where(early, "x", "y")), ["early"])
+    finding = leaving_hazards(made_of(life, True, early=np.where(early, "x", "y")), ["early"])
     steady, _ = exponential_lives(21)
     steady = leaving_hazards(steady.assign(half=np.arange(400) % 2), ["half"])
     assert finding.facts["n_not_proportional"].value == 1
@@ -260,9 +297,9 @@ def test_refusals():
     never = np.arange(400) < 50
     with pytest.raises(ConvergenceError, match="cannot be estimated"):
         leaving_hazards(lives.assign(has_left=lives["has_left"] & ~never, never=np.where(never, "x", "y")), ["never"])
-    with pytest.raises(UsageError, match="same for all"):
+    with pytest.raises(InsufficientDataError, match="same for all"):
         leaving_hazards(lives.assign(kind="one"), ["kind"])
-    with pytest.raises(UsageError, match="No covariates"):
+    with pytest.raises(InsufficientDataError, match="No covariates"):
         leaving_hazards(lives, [])
     history = pd.DataFrame({"customer_id": ["a"], "first_purchase": [AS_OF], "last_purchase": [AS_OF]})
     with pytest.raises(UsageError, match="above 0 days"):

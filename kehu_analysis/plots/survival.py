@@ -26,7 +26,8 @@ def survival_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = None
     ax = draw_on(ax)
     table = finding.table
     groups = list(dict.fromkeys(table["group"]))
-    colours = [Colour.GREY if len(groups) > 1 else Colour.BLUE, *SERIES * len(groups)]
+    others = [colour for colour in SERIES if colour != Colour.GREY]
+    colours = [Colour.GREY if len(groups) > 1 else Colour.BLUE, *others * len(groups)]
     for group, colour in zip(groups, colours, strict=False):
         part = table[table["group"] == group]
         words = labels.shortened(labels.format_value(group, "code", lang), _LONGEST_NAME)

@@ -17,6 +17,10 @@ NO_COUNTS = """
     age first_quarter horizon_end last quarter
     allowed amount change_on_quarter expected_amount interval old_customers_measure parameters_at_boundary retention_1
     retention_1_high share top_share_of_expected_amount
+    any_incidence first_incidence kept kept_share net_retention gross_retention share_true_loyalty survival_12
+    survival_24 survival_36 won_back_share
+    cost_ratio cost_ratio_low cost_ratio_high difference_months mean_months proverb_low proverb_high start_months
+    trend_per_year
 """
 #: Where what is counted has been named, or is not going to be.
 ENDS = """
@@ -26,7 +30,7 @@ ENDS = """
 #: What is counted.
 ONE = """
     champion cohort column customer day doubt error interval item line model month purchase quarter return row segment
-    shop supposition template value warning week year
+    shop supposition template term value warning week year
 """
 
 

@@ -70,6 +70,11 @@ class Dataset:
         """The day up to which the log is taken to be complete."""
         return date.fromisoformat(self.account["log"]["complete_until"])
 
+    @property
+    def customer_acquisition_cost(self) -> float | None:
+        """What winning a customer costs, where ``dataset.toml`` says so."""
+        return self.account["settings"]["customer_acquisition_cost"]  # type: ignore[no-any-return]
+
     def has(self, source: str) -> bool:
         """Tell whether the dataset has a table of the contract, or a column of one with a value in it.
 

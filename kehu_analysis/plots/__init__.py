@@ -13,9 +13,12 @@ from kehu_analysis.plots.clv import (
 )
 from kehu_analysis.plots.data_quality import data_quality, log_doubts
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
+from kehu_analysis.plots.loyalty_types import loyalty_index, loyalty_types
+from kehu_analysis.plots.retention_of_sales import cohort_sales, keeping_value, sales_retention
 from kehu_analysis.plots.sales import quarter_sales
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
 from kehu_analysis.plots.states import call_list_levels, customer_states
+from kehu_analysis.plots.survival import competing_ends, leaving_hazards, survival_curve
 from kehu_analysis.plots.theme import apply_theme
 
 __all__ = [
@@ -24,6 +27,8 @@ __all__ = [
     "apply_theme",
     "call_list_levels",
     "cohort_retention",
+    "cohort_sales",
+    "competing_ends",
     "cumulative_tracking",
     "customer_lifetime_value",
     "customer_states",
@@ -33,13 +38,19 @@ __all__ = [
     "grade_customers",
     "grade_moves",
     "holdout_check",
+    "keeping_value",
+    "leaving_hazards",
     "log_doubts",
+    "loyalty_index",
+    "loyalty_types",
     "overdue_customers",
     "probability_check",
     "purchase_forecast",
     "quarter_sales",
     "retention_curve",
     "rfm_profile",
+    "sales_retention",
+    "survival_curve",
     "value_concentration",
     "weekly_tracking",
 ]

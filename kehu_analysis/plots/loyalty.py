@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from kehu_analysis import labels
@@ -21,6 +22,8 @@ _ALL = "all_cohorts"
 def cohort_retention(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
     """Draw the retention triangle: a row for each cohort, a column for each age; unseen cells stay empty.
 
+    Cohorts too small to show a rate are grey; the first one, which holds older customers, is said to be that.
+
     Parameters
     ----------
     finding
@@ -32,9 +35,10 @@ def cohort_retention(finding: Finding, *, lang: str = "zh", ax: Axes | None = No
     # At age 0 everybody is active: it would only darken the scale.
     later = finding.table[finding.table["age"] > 0]
     rates = later.pivot(index="cohort", columns="age", values="retention")
-    # Cohorts too small to show a rate have no row; of a single cohort the pooled row is a repetition.
-    rates = rates.loc[list(dict.fromkeys(later["cohort"]))].dropna(how="all")
+    rates = rates.loc[list(dict.fromkeys(later["cohort"]))]
+    # Of a single cohort the pooled row is a repetition.
     rates = rates if len(rates) > 2 else rates.iloc[:1]
+    seen = later.pivot(index="cohort", columns="age", values="n_customers").reindex(rates.index).notna()
     texts = rates.map(lambda rate: "" if rate != rate else labels.format_tick(round(rate, 2), "share", lang))
     sns.heatmap(
         rates,
@@ -46,9 +50,13 @@ def cohort_retention(finding: Finding, *, lang: str = "zh", ax: Axes | None = No
         ax=ax,
         cbar_kws={"format": unit_formatter("share", lang), "label": labels.column_label("retention", lang)},
     )
+    for row, column in zip(*(seen & rates.isna()).to_numpy().nonzero(), strict=True):
+        ax.add_patch(Rectangle((column, row), 1, 1, facecolor=Colour.LINE, edgecolor=Colour.PAPER))
+    first = str(finding.facts["first_cohort"].value)
+    names = {first: labels.render("chart.first_cohort", lang, cohort=first)} if len(rates) > 1 else {}
     ax.set_yticks(
         [row + 0.5 for row in range(len(rates))],
-        [labels.format_value(name, "code", lang) for name in rates.index],
+        [names.get(name, labels.format_value(name, "code", lang)) for name in rates.index],
         rotation=0,
     )
     ax.set_xlabel(labels.column_label("age", lang))
@@ -59,7 +67,9 @@ def cohort_retention(finding: Finding, *, lang: str = "zh", ax: Axes | None = No
 
 
 def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = None) -> Axes:
-    """Draw the pooled retention by age with its interval, the cohorts as thin lines behind it.
+    """Draw the pooled retention by age, with the interval of the mean and that of the next cohort.
+
+    The cohorts are thin lines behind it; the linked curve, which compares the same cohorts from age to age, is dashed.
 
     Parameters
     ----------
@@ -73,14 +83,14 @@ def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
     for _, cohort in later[later["cohort"] != _ALL].groupby("cohort", sort=True):
         ax.plot(cohort["age"], cohort["retention"], color=Colour.GREY, alpha=0.5, linewidth=1)
     pooled = later[later["cohort"] == _ALL]
-    ax.fill_between(
-        pooled["age"],
-        pooled["retention_low"],
-        pooled["retention_high"],
-        color=Colour.LIGHT_BLUE,
-        alpha=0.4,
-        linewidth=0,
-    )
+    bands = (("retention", Colour.LIGHT_BLUE, "mean_interval"), ("next", Colour.MIST, "next_interval"))
+    for front, (name, colour, label) in enumerate(bands):
+        if pooled[f"{name}_low"].notna().any():
+            words = labels.label(f"chart.{label}", lang)
+            low, high = pooled[f"{name}_low"], pooled[f"{name}_high"]
+            ax.fill_between(
+                pooled["age"], low, high, color=colour, alpha=0.6, linewidth=0, zorder=1 - front / 2, label=words
+            )
     ax.plot(
         pooled["age"],
         pooled["retention"],
@@ -89,6 +99,11 @@ def retention_curve(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
         linewidth=2,
         label=labels.label("chart.pooled_retention", lang),
     )
+    if pooled["n_cohorts"].max() > 1:
+        words = labels.label("chart.linked_retention", lang)
+        ax.plot(
+            pooled["age"], pooled["linked_retention"], color=Colour.BLUE, linestyle="--", linewidth=1.5, label=words
+        )
     ax.set_ylim(bottom=0)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter(unit_formatter("share", lang))

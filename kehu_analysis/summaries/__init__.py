@@ -7,6 +7,7 @@ from kehu_analysis.summaries.by_customer import (
     customer_history,
     product_margins,
 )
+from kehu_analysis.summaries.by_customer_and_quarter import customer_quarters
 from kehu_analysis.summaries.by_period import cohorts, monthly_sales, set_apart_sales, weekly_purchases
 from kehu_analysis.summaries.closed_days import closed_days
 
@@ -17,6 +18,7 @@ __all__ = [
     "cohorts",
     "customer_days",
     "customer_history",
+    "customer_quarters",
     "monthly_sales",
     "product_margins",
     "set_apart_sales",

@@ -125,7 +125,7 @@ def cohorts(
     table = found.set_index(["cohort", "age"]).reindex(cells, fill_value=0).reset_index()
     periods = months_of(table["cohort"].to_numpy() * n_months + first_month)
     if period == "quarter":
-        periods = periods.asfreq(_quarter_frequency(dataset.fiscal_year_start))
+        periods = periods.asfreq(quarter_frequency(dataset.fiscal_year_start))
     table.insert(2, "n_customers", sizes.reindex(table["cohort"]).to_numpy())
     return table.assign(cohort=periods)
 
@@ -165,5 +165,6 @@ def weekly_purchases(
     return pd.DataFrame({"week_end": dates_of(since + 7 * weeks + 6), "n_purchases": counts.to_numpy()})
 
 
-def _quarter_frequency(fiscal_year_start: int) -> str:
+def quarter_frequency(fiscal_year_start: int) -> str:
+    """Return pandas' frequency of the quarters of a fiscal year."""
     return f"Q-{_MONTH_CODES[fiscal_year_start - 2]}"  # the year ends with the month before it starts

@@ -73,7 +73,7 @@ class ChapterRecord:
 
         Examples
         --------
-        >>> chapter("lifetime_value").declares("transactions.cost"), chapter("loyalty").declares("contacts")
+        >>> chapter("lifetime_value").declares("transactions.cost"), chapter("segmentation").declares("contacts")
         (True, False)
         """
         return any(source == said or said.startswith(f"{source}.") for said in (*self.needs, *self.uses))
@@ -107,7 +107,8 @@ CHAPTERS = (
         "loyalty",
         "loyalty",
         parameters=LoyaltyParameters,
-        uses=("calendar",),
+        needs=("surveys",),
+        uses=("calendar", "contacts", "customers", "transactions.cost"),
         key_facts=(KeyFact("cohort_retention", "retention_1"), KeyFact("overdue_customers", "n_overdue")),
     ),
     ChapterRecord(

@@ -49,10 +49,12 @@ class SegmentationParameters(Parameters):
 
 
 class LoyaltyParameters(Parameters):
-    """When a silence counts as too long."""
+    """When a silence counts as too long, and what a later year's margin is worth."""
 
     overdue_interval: float = Field(default=0.90, gt=0.5, le=0.999)
     minimum_intervals: int = Field(default=3, ge=2, le=50)
+    lost_after_days: int = Field(default=180, ge=30, le=1000)
+    keeping_discount_rate: float = Field(default=0.10, ge=0.02, le=1)
 
 
 class LifetimeValueParameters(Parameters):

@@ -11,6 +11,7 @@ from kehu_analysis import plots
 from kehu_analysis.loyalty import call_list_levels, cohort_retention, customer_states, overdue_customers
 from tests.loyalty.relations import AS_OF as LAST_DAY
 from tests.loyalty.relations import crowd, history
+from tests.loyalty.test_retention import cohorts_of
 
 AS_OF = date(2026, 6, 30)
 
@@ -31,28 +32,37 @@ def retention(n_first=40):
 def test_triangle_leaves_unseen_cells_empty():
     ax = plots.cohort_retention(retention(), lang="zh")
     names = [text.get_text() for text in ax.get_yticklabels()]
-    assert names == ["2025Q4", "2026Q1", "同批新客户合计"]
+    assert names == ["2025Q4（含老客户）", "2026Q1", "同批新客户合计"]
     cells = np.ma.filled(ax.collections[0].get_array().reshape(3, 2), np.nan)
     assert cells[0].tolist() == [0.5, 0.25]
     assert cells[1, 0] == 0.2
     assert np.isnan(cells[1, 1])
-    assert cells[2].tolist() == pytest.approx([32 / 100, 10 / 40])
+    # The first cohort is in no pooled rate.
+    assert cells[2].tolist() == pytest.approx([12 / 60, np.nan], nan_ok=True)
 
 
-def test_cohorts_without_a_rate_have_no_row():
+def test_cohorts_without_a_rate_are_grey():
     ax = plots.cohort_retention(retention(n_first=4), lang="en")
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["2026Q1"]
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["2025Q4 (older ones too)", "2026Q1", "All cohorts"]
+    assert sorted((patch.get_x(), patch.get_y()) for patch in ax.patches) == [(0, 0), (1, 0)]
 
 
 def test_curve_is_the_pooled_retention():
-    finding = retention()
+    rng = np.random.default_rng(1)
+    frame = cohorts_of([0.6, 0.5], np.full(9, 200), rng)
+    finding = cohort_retention(frame, as_of=frame["cohort"].max().end_time.date())
     ax = plots.retention_curve(finding, lang="en")
-    line = next(line for line in ax.lines if not line.get_label().startswith("_"))
-    assert line.get_xdata().tolist() == [1, 2]
-    assert line.get_ydata().tolist() == pytest.approx([0.32, 0.25])
-    band = ax.collections[0].get_paths()[0].vertices[:, 1]
-    assert band.min() == pytest.approx(finding.facts["retention_2_low"].value)
+    pooled = finding.table[(finding.table["cohort"] == "all_cohorts") & (finding.table["age"] > 0)]
+    line, linked = (line for line in ax.lines if not line.get_label().startswith("_"))
+    assert line.get_ydata().tolist() == pooled["retention"].tolist()
+    assert linked.get_ydata().tolist() == pooled["linked_retention"].tolist()
+    mean, following = (band.get_paths()[0].vertices[:, 1] for band in ax.collections)
+    assert mean.min() == pytest.approx(pooled["retention_low"].min())
+    assert following.max() == pytest.approx(pooled["next_high"].max())
     assert ax.get_ylim()[0] == 0
+    # Of too few cohorts there is no band, and no second line of a single one.
+    assert not plots.retention_curve(retention(), lang="zh").collections
 
 
 def overdue(amounts, silence):

@@ -298,7 +298,7 @@ from kehu_analysis.loyalty import customer_states, overdue_customers
 from kehu_analysis.workbook import open_workbook
 book = open_workbook("loyalty", data, quarter, lang)
 history = pd.DataFrame({"customer_id": ["a", "b"], "n_intervals": 3, "mean_amount": 50.0, "recent_gap_days": 8})
-history = history.assign(first_purchase=date(2025, 11, 10), last_purchase=date(2025, 12, 1))
+history = history.assign(first_purchase=date(2025, 11, 10), last_purchase=date(2025, 12, 5))
 history["sum_log_interval_days"] = np.log([6, 7, 8]).sum()
 states = customer_states(history, as_of=book.as_of)
 book.run(overdue_customers, history, states, since=book.quarter.start)

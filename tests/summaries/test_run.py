@@ -13,6 +13,7 @@ from kehu_analysis.summaries import (
     cohorts,
     customer_days,
     customer_history,
+    customer_quarters,
     in_memory,
     monthly_sales,
     product_margins,
@@ -63,6 +64,21 @@ def test_dataset_and_frame_agree(dataset):
     for as_of in (None, date(2026, 2, 15), date(2026, 3, 1)):
         pd.testing.assert_frame_equal(btyd_summary(dataset(), as_of), btyd_summary(LOG, as_of))
     assert btyd_summary(LOG)["customer_id"].dtype == "str"
+
+
+def test_customer_quarters_by_hand(dataset):
+    log = LOG.assign(cost=[None, 12.0, -18.0, None, None, 5.0, 4.0, 1.0, None, 0.5])
+    found = customer_quarters(dataset(log), date(2026, 3, 31)).set_index("customer_id")
+    assert set(found["quarter"].astype(str)) == {"2026Q1"}
+    assert found["amount"].to_dict() == {"a": 12.5, "b": -11.5, "r": -1.0, "z": 1.0}
+    assert found["n_purchase_days"].to_dict() == {"a": 1, "b": 3, "r": 0, "z": 1}
+    # b: lines with a cost of 20, -30 and 7.5 bring -2.5 at a cost of -1, a margin share of .6; r has no cost.
+    assert found["margin"].to_dict() == pytest.approx({"a": 7.5, "b": -6.9, "r": np.nan, "z": 0.5}, nan_ok=True)
+    # A quarter that is not over is not there; and quarters are those of the fiscal year.
+    assert customer_quarters(dataset(log), date(2026, 3, 30)).empty
+    fiscal = customer_quarters(dataset(log, fiscal_year_start=2), date(2026, 3, 31))
+    assert fiscal[["customer_id", "amount"]].to_numpy().tolist() == [["a", 12.5], ["b", -5.0], ["r", -1.0]]
+    assert customer_quarters(dataset(), date(2026, 3, 31))["margin"].isna().all()
 
 
 def test_as_of_is_inclusive_and_nothing_later_is_seen():

@@ -82,10 +82,10 @@ def test_a_column_without_a_value_is_missing(book, reader):
 
 def test_data_that_a_record_does_not_name_are_refused(book):
     with pytest.raises(LookupError, match="contacts"):
-        book("loyalty").table("contacts")
+        book("segmentation").table("contacts")
     with pytest.raises(LookupError, match="cost"):
-        book("loyalty").summary(product_margins, "transactions.cost")
-    assert len(book("loyalty").summary(monthly_sales)) == 5
+        book("segmentation").summary(product_margins, "transactions.cost")
+    assert len(book("segmentation").summary(monthly_sales)) == 5
 
 
 def save(folder, finding):

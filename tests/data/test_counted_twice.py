@@ -31,6 +31,12 @@ def test_sum_of_all_others_is_told_whatever_it_is_called(tmp_path, who):
     assert found == {("sum_of_the_others", 1, 22)}
 
 
+def test_sum_of_all_others_is_told_also_where_some_of_them_are_left_out(tmp_path):
+    rule = 'filters = [{ column = "客户编号", operator = "equals", value = "C1", reason = "own shop" }]'
+    _, found = told(tmp_path / "d", settings=rule, _=[*ROWS, ("", "2026-01-31", TOTAL)])
+    assert found == {("sum_of_the_others", 1, 22)}
+
+
 def test_sums_of_months_under_one_name_are_told(tmp_path):
     sums = [sum(Decimal(amount) for *_, amount in part) for part in (ROWS[:8], ROWS[8:])]
     rows = [*ROWS[:8], ("本期", "2026-01-08", sums[0]), *ROWS[8:], ("本期", "2026-01-20", sums[1])]

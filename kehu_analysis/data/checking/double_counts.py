@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from kehu_analysis.data.checking.failures import failure
+from kehu_analysis.data.checking.page_lines import TOTAL
 from kehu_analysis.data.reading.text_files import FILE, ROW
 from kehu_analysis.data.schema import Column, Table
 from kehu_analysis.engine.duckdb import identifier, quoted
@@ -23,6 +24,7 @@ _FEWEST_IN_FILE = 5
 #: So many rows tell whether an amount is that of an order; of so few orders, and less than this share, none is told.
 _ROWS_OF_ORDERS, _FEWEST_ORDERS, _SAME = 200_000, 5, 0.98
 _KEPT = "line_class IN ('accepted', 'set_apart')"
+_LEFT_OUT = f"(line_class = 'filtered' AND reason <> '{TOTAL}')"
 
 
 def sums_of_others(connection: duckdb.DuckDBPyConnection, table: Table, *, with_rows: bool) -> list[dict[str, Any]]:
@@ -53,14 +55,18 @@ def sums_of_others(connection: duckdb.DuckDBPyConnection, table: Table, *, with_
         found.append(dict(zip(("file", "first_row", "n_lines", "amount"), place, strict=True)) | {"customer": customer})
     if not with_rows or found:
         return found
-    last = connection.execute(
-        f"SELECT {FILE}, max({ROW}), CAST(arg_max(amount, {ROW}) AS VARCHAR), arg_max(customer_id, {ROW}) "
-        f"FROM {rows} WHERE {_KEPT} GROUP BY {FILE} HAVING count(*) > {_FEWEST_ROWS} AND arg_max(amount, {ROW}) <> 0 "
-        f"AND abs(sum(amount) - 2 * arg_max(amount, {ROW})) < {_CENT} ORDER BY {FILE}"
+    # A sum of all that the file holds is one also where some of that is left out since.
+    last = f"arg_max(amount, {ROW}) FILTER ({_KEPT})"
+    sums = [f"sum(amount) FILTER ({rows_in})" for rows_in in (_KEPT, f"{_KEPT} OR {_LEFT_OUT}")]
+    is_sum = " OR ".join(f"abs({one} - 2 * {last}) < {_CENT}" for one in sums)
+    found_last = connection.execute(
+        f"SELECT {FILE}, max({ROW}) FILTER ({_KEPT}), CAST({last} AS VARCHAR), arg_max(customer_id, {ROW}) "
+        f"FILTER ({_KEPT}) FROM {rows} GROUP BY {FILE} HAVING count(*) FILTER ({_KEPT}) > {_FEWEST_ROWS} "
+        f"AND {last} <> 0 AND ({is_sum}) ORDER BY {FILE}"
     ).fetchall()
     return [
         {"file": file, "first_row": row, "n_lines": 1, "amount": amount, "customer": customer or ""}
-        for file, row, amount, customer in last
+        for file, row, amount, customer in found_last
     ]
 
 

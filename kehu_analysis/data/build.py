@@ -221,7 +221,7 @@ def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple
     has_amount = table.column("amount") is not None
     total = "coalesce(sum(amount), 0)" if has_amount else "NULL"
     classes = connection.execute(
-        f"SELECT line_class, coalesce(reason, ''), CAST(sum(n_lines) AS BIGINT), CAST({total} AS VARCHAR), "
+        f"SELECT line_class, coalesce(class_reason, ''), CAST(sum(n_lines) AS BIGINT), CAST({total} AS VARCHAR), "
         f"CAST(sum(n_doubts) AS BIGINT) FROM {table.name}_census GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     lines = [

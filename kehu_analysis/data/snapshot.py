@@ -26,7 +26,7 @@ from kehu_analysis.data.settings import FILE_NAME, DatasetSettings
 from kehu_analysis.errors import DataError, RunError, reason_of
 
 #: Raised when the snapshot's form changes, so that old ones are not read.
-FORMAT = 6
+FORMAT = 7
 ACCOUNT = "account.json"
 _NO_SPACE = os.strerror(errno.ENOSPC)
 

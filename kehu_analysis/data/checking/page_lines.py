@@ -103,14 +103,14 @@ def _is_given(column: Column) -> str:
 
 
 def broken_reason(last_row: int | None) -> str:
-    """Return the class and the reason of a line whose structure is broken: ``line_class``, ``reason``."""
+    """Return the class and the reason of a line whose structure is broken: ``line_class``, ``class_reason``."""
     cases = [f"WHEN {ROW} > {last_row} THEN '{BELOW}'"] if last_row is not None else []
     for form, reason in (("total_line", TOTAL), ("footer", FOOTER)):
         cases.append(f"WHEN regexp_matches(line_text, {quoted(pattern_of('page_lines', form))}) THEN '{reason}'")
     reason = f"CASE {' '.join(cases)} END"
     return (
         f"CASE WHEN {reason} IS NULL THEN 'rejected' ELSE 'filtered' END AS line_class, "
-        f"coalesce({reason}, 'broken_line') AS reason"
+        f"coalesce({reason}, 'broken_line') AS class_reason"
     )
 
 
@@ -133,7 +133,7 @@ def check_totals(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[st
     rows = f"{table.name}_rows"
     found = connection.execute(
         f"WITH totals AS (SELECT {FILE}, {ROW}, amount AS total FROM {rows} "
-        f"WHERE line_class = 'filtered' AND reason = '{TOTAL}' AND amount IS NOT NULL), "
+        f"WHERE line_class = 'filtered' AND class_reason = '{TOTAL}' AND amount IS NOT NULL), "
         f"parts AS (SELECT t.{FILE}, t.{ROW}, coalesce(sum(r.amount), 0) AS since FROM {rows} r "
         f"ASOF JOIN totals t ON r.{FILE} = t.{FILE} AND r.{ROW} < t.{ROW} "
         f"WHERE r.line_class IN ('accepted', 'set_apart') GROUP BY ALL), "
@@ -179,11 +179,11 @@ def with_second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows
     begins = (
         f"SELECT r.{FILE}, min(r.{ROW}) AS begins FROM {rows} r JOIN ({ends}) e USING ({FILE}) "
         f"WHERE r.line_class = 'rejected' AND r.{ROW} > e.last AND e.n >= {_FEWEST_ABOVE} GROUP BY r.{FILE} "
-        f"HAVING count(*) >= {_FEWEST_BELOW} AND bool_and(r.reason = 'broken_line' OR ({is_foreign}))"
+        f"HAVING count(*) >= {_FEWEST_BELOW} AND bool_and(r.class_reason = 'broken_line' OR ({is_foreign}))"
     )
     found = connection.execute(begins).fetchall()
     if not found:
         return None
     cases = " ".join(f"WHEN {FILE} = {quoted(file)} AND {ROW} >= {row} THEN '{SECOND}'" for file, row in found)
-    reason = f"CASE WHEN line_class = 'rejected' THEN CASE {cases} ELSE reason END ELSE reason END"
-    return f"SELECT * REPLACE ({reason} AS reason) FROM {rows}"
+    reason = f"CASE WHEN line_class = 'rejected' THEN CASE {cases} ELSE class_reason END ELSE class_reason END"
+    return f"SELECT * REPLACE ({reason} AS class_reason) FROM {rows}"

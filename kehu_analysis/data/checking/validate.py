@@ -67,7 +67,7 @@ def classify(
     last_valid_day: str,
     scratch: Path,
 ) -> list[Column]:
-    """Make ``<table>_rows``: every row with its values, ``line_class``, ``reason``, ``fault_column``.
+    """Make ``<table>_rows``: every row with its values, ``line_class``, ``class_reason``, ``fault_column``.
 
     An optional column whose value cannot be read becomes missing, and ``warning_<column>`` says why; the row itself
     stays. Raw texts are not carried along: :func:`given_texts` looks up the few that are needed. ``<table>_census``
@@ -177,7 +177,7 @@ def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: S
     warned = [warning(column) for column in columns if has_warning(column)]
     n_doubts = f"count({') + count('.join(warned)})" if warned else "0"
     connection.execute(
-        f"CREATE TEMP TABLE {table.name}_census AS SELECT {customer} AS customer_id, line_class, reason, "
+        f"CREATE TEMP TABLE {table.name}_census AS SELECT {customer} AS customer_id, line_class, class_reason, "
         f"count(*) AS n_lines, sum({amount}) AS amount, {n_doubts} AS n_doubts FROM {rows} GROUP BY ALL"
     )
 
@@ -279,7 +279,7 @@ def _classified(table: Table, judged: str) -> str:
         "SELECT * EXCLUDE (broken, filter_reason), CASE WHEN filter_reason IS NOT NULL THEN 'filtered' "
         f"WHEN broken IS NOT NULL THEN 'rejected' WHEN {without_customer} THEN 'set_apart' ELSE 'accepted' END "
         f"AS line_class, coalesce(filter_reason, broken, CASE WHEN {without_customer} THEN 'no_customer' END) "
-        f"AS reason FROM ({judged})"
+        f"AS class_reason FROM ({judged})"
     )
 
 

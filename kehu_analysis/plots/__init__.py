@@ -14,6 +14,15 @@ from kehu_analysis.plots.clv import (
 from kehu_analysis.plots.data_quality import data_quality, log_doubts
 from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, retention_curve
 from kehu_analysis.plots.sales import quarter_sales
+from kehu_analysis.plots.satisfaction import (
+    complaints,
+    contact_effect,
+    key_drivers,
+    survey_plan,
+    survey_response,
+    survey_scores,
+    survey_waves,
+)
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
 from kehu_analysis.plots.theme import apply_theme
 
@@ -22,6 +31,8 @@ __all__ = [
     "alive_map",
     "apply_theme",
     "cohort_retention",
+    "complaints",
+    "contact_effect",
     "cumulative_tracking",
     "customer_lifetime_value",
     "data_quality",
@@ -30,6 +41,7 @@ __all__ = [
     "grade_customers",
     "grade_moves",
     "holdout_check",
+    "key_drivers",
     "log_doubts",
     "overdue_customers",
     "probability_check",
@@ -37,6 +49,10 @@ __all__ = [
     "quarter_sales",
     "retention_curve",
     "rfm_profile",
+    "survey_plan",
+    "survey_response",
+    "survey_scores",
+    "survey_waves",
     "value_concentration",
     "weekly_tracking",
 ]

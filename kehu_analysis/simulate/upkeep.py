@@ -1,6 +1,6 @@
 """What is written down beside contacts and answers: reasons, ends, who was met, the share of the wallet.
 
-Every column is drawn from a stream of its own, so that one more moves no other. None of it acts on orders or on staying.
+Every column is drawn from a stream of its own, so that one more moves no other. Orders and staying are left alone.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from kehu_analysis.summaries.by_customer import (
     product_margins,
 )
 from kehu_analysis.summaries.by_period import cohorts, monthly_sales, set_apart_sales, weekly_purchases
+from kehu_analysis.summaries.with_contacts import orders_with_contacts
 
 __all__ = [
     "btyd_summaries",
@@ -16,6 +17,7 @@ __all__ = [
     "customer_days",
     "customer_history",
     "monthly_sales",
+    "orders_with_contacts",
     "product_margins",
     "set_apart_sales",
     "weekly_purchases",

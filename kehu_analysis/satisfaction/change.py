@@ -45,7 +45,8 @@ def survey_waves(
         ``satisfaction_low``, ``satisfaction_high``, ``nps``, ``nps_low``, ``nps_high``, and against the wave before
         ``n_pairs``, ``satisfaction_change`` with ``_low``, ``_high`` (points; missing for fewer than 10 customers
         that answered both times). Facts: ``n_waves``, ``first_wave``, ``last_wave``, ``n_pairs``, ``change`` with
-        ``_low`` and ``_high`` and ``change_of_means`` of the last wave, and ``direction`` (risen, fallen, no_change_seen).
+        ``_low`` and ``_high`` and ``change_of_means`` of the last wave, and ``direction`` (risen, fallen,
+        no_change_seen).
 
     Raises
     ------

@@ -158,6 +158,7 @@ def _build_table(
             for column in columns
         },
         "unused_headers": list(unused),
+        "scales": sorted(wanted.scales),
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
         "totals": totals,

@@ -163,6 +163,7 @@ class TableSettings(_Strict):
     date_order: Literal["day_first", "month_first", "year_first"] | None = None
     date_format: str | None = None
     encoding: str | None = None
+    scales: dict[str, tuple[float, float]] = {}
     amount_unit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     decimal_mark: Literal[".", ","] | None = None
     last_row: int | None = Field(default=None, ge=1)
@@ -189,6 +190,13 @@ class TableSettings(_Strict):
         if (unit := unit_named(value)) is None:
             raise PydanticCustomError("no_such_unit", "no such unit")
         return unit
+
+    @field_validator("scales")
+    @classmethod
+    def _has_width(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if any(first == last for first, last in value.values()):
+            raise PydanticCustomError("no_width", "lowest and highest answer, which differ")
+        return value
 
     @field_validator("encoding")
     @classmethod
@@ -329,6 +337,7 @@ _FAULTS = {
     "amount_twice": "amount_twice",
     "filter_value": "filter_value",
     "no_date_format": "no_date_format",
+    "no_width": "no_width",
     "no_such_encoding": "no_such_encoding",
     "no_such_unit": "no_such_unit",
     "amount_parts": "amount_parts",

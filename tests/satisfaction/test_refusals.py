@@ -66,7 +66,7 @@ def test_equal_answers_are_refused() -> None:
     ],
 )
 def test_another_scale_is_asked_about_and_not_guessed(column: str, values: list[int]) -> None:
-    with pytest.raises(InsufficientDataError, match="State it by scales") as refused:
+    with pytest.raises(InsufficientDataError, match="State the lowest and the highest answer") as refused:
         survey_scores(survey(**{column: values * 20}))
     assert refused.value.code == "answers_off_scale"
     assert refused.value.details["column"] == column

@@ -11,6 +11,7 @@ import duckdb
 from kehu_analysis.data.checking.amounts import adjusted_amount, computed_amount, is_computable
 from kehu_analysis.data.checking.mapping import ColumnMapping, listed
 from kehu_analysis.data.checking.mended_rows import with_mended
+from kehu_analysis.data.checking.numbers import rescaled
 from kehu_analysis.data.checking.page_lines import broken_reason, page_mark, page_reason, with_second_tables
 from kehu_analysis.data.checking.parse import (
     are_plain,
@@ -200,6 +201,8 @@ def _values(part: Part, table: Table, columns: Sequence[Column], settings: Table
             value, is_given = f"CAST(NULL AS {column.sql_type})", "false"
         if column.name == "amount" and table.name == "transactions":
             value = adjusted_amount(value, _day(part, table, timezone), header, settings)
+        if column.name in settings.scales and column.minimum is not None and column.maximum is not None:
+            value = rescaled(value, settings.scales[column.name], column)
         listed_values.append(f"{value} AS {identifier(column.name)}")
         if not is_always_readable(column):
             listed_values.append(f"{is_given} AS {given(column)}")

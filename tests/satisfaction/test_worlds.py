@@ -68,8 +68,9 @@ def test_a_visit_is_told_by_what_it_does() -> None:
 def test_complaints_go_along_with_delivery() -> None:
     count = at_scale(6, ALL)
     found = tried(links_of, count)
-    assert between(found["below_one"], count, 0.95, 1)
-    assert between(found["found"], count, 0.85, 1)
+    assert between(found["below_one"], count, 0.9, 1)
+    # Two complaints a shop: beside fourteen other pairs the test at 5 % of all sees it in two worlds of three.
+    assert between(found["found"], count, 0.6, 1)
     # A mean of few answers draws the ratio towards 1, and never beyond it.
     assert -0.55 < found["log_ratio"] < -0.3
     assert between(found["others_named"], count, 0, 0.12)

@@ -28,7 +28,7 @@ CHAPTER = "lifetime_value"
 def measure_report(n_lines: int) -> dict[str, Any]:
     """Make the report of a log of so many lines; return its manifest, with the seconds that reading the log took."""
     from kehu_analysis import open_dataset
-    from kehu_analysis.data.dataset import CACHE_VARIABLE
+    from kehu_analysis.data.folders import CACHE_VARIABLE
     from kehu_analysis.report.run import make_report
     from kehu_analysis.summaries.run import customer_ids
 

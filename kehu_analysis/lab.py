@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.folders import project_folder
 from kehu_analysis.errors import RunError, UsageError, reason_of
 from kehu_analysis.font import font_file
 

@@ -178,6 +178,7 @@ def _build_table(
         },
         "unused_headers": list(unused),
         "n_columns_left_out": max(part.file.n_left_out for part in parts),
+        "scales": sorted(wanted.scales),
         "styles": {part.file.shown: vars(part.style) for part in parts},
         "encodings": {part.file.shown: part.file.encoding for part in parts if part.file.encoding},
         "merged": _merged(parts),
@@ -277,7 +278,7 @@ def _count_classes(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple
     has_amount = table.column("amount") is not None
     total = "coalesce(sum(amount), 0)" if has_amount else "NULL"
     classes = connection.execute(
-        f"SELECT line_class, coalesce(reason, ''), CAST(sum(n_lines) AS BIGINT), CAST({total} AS VARCHAR), "
+        f"SELECT line_class, coalesce(class_reason, ''), CAST(sum(n_lines) AS BIGINT), CAST({total} AS VARCHAR), "
         f"CAST(sum(n_doubts) AS BIGINT) FROM {table.name}_census GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     lines = [

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from kehu_analysis import labels
 from kehu_analysis.data.checking.failures import FAILURE_COLUMNS, last_rows, second_tables
 from kehu_analysis.data.checking.validate import LINE_CLASSES
+from kehu_analysis.data.folders import default_cache
 from kehu_analysis.data.progress import Progress
 from kehu_analysis.data.settings import DatasetSettings, read_settings
 from kehu_analysis.data.snapshot import ACCOUNT, ensure_snapshot
@@ -26,7 +27,6 @@ from kehu_analysis.errors import DataError, UsageError
 from kehu_analysis.labels import Phrase
 from kehu_analysis.periods import Quarter, quarters_between
 
-CACHE_VARIABLE = "KEHU_CACHE"
 _LONGEST_NAME = 60
 
 
@@ -199,32 +199,6 @@ def _has_values(path: Path, column: str) -> bool:
     return any(
         n_rows and (known is None or not known.has_null_count or known.null_count < n_rows) for n_rows, known in counts
     )
-
-
-def project_folder() -> Path:
-    """Return the top of the project: where ``notebooks`` is, else the current folder."""
-    project = Path(__file__).resolve().parents[2]
-    return project if (project / "notebooks").is_dir() else Path.cwd()
-
-
-def reports_folder() -> Path:
-    """Return where results go by default: ``reports`` in the current folder; within the project, at its top.
-
-    Never into an installation that is used from elsewhere.
-    """
-    project, here = project_folder(), Path.cwd()
-    return (project if here.is_relative_to(project) else here) / "reports"
-
-
-def default_cache(out: Path | None = None) -> Path:
-    """Return the folder of snapshots: ``KEHU_CACHE``, else ``.kehu-cache`` beside the report that is to be ``out``.
-
-    Without ``out``, ``.cache`` in :func:`reports_folder`.
-    """
-    given = os.environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(given)
-    return reports_folder() / ".cache" if out is None else out.absolute().parent / ".kehu-cache"
 
 
 def open_dataset(

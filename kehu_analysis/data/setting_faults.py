@@ -40,6 +40,7 @@ _FAULTS = {
     "amount_twice": "amount_twice",
     "filter_value": "filter_value",
     "no_date_format": "no_date_format",
+    "no_width": "no_width",
     "no_such_encoding": "no_such_encoding",
     "no_such_unit": "no_such_unit",
     "amount_parts": "amount_parts",

@@ -181,6 +181,7 @@ class TableSettings(_Strict):
     date_era: Literal["roc"] | None = None
     date_format: str | None = None
     encoding: str | None = None
+    scales: dict[str, tuple[float, float]] = {}
     amount_unit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     decimal_mark: Literal[".", ","] | None = None
     last_row: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
@@ -207,6 +208,13 @@ class TableSettings(_Strict):
         if (unit := unit_named(value)) is None:
             raise PydanticCustomError("no_such_unit", "no such unit")
         return unit
+
+    @field_validator("scales")
+    @classmethod
+    def _has_width(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if any(first == last for first, last in value.values()):
+            raise PydanticCustomError("no_width", "lowest and highest answer, which differ")
+        return value
 
     @field_validator("encoding")
     @classmethod

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kehu_analysis.data import Dataset
-from kehu_analysis.data.dataset import reports_folder
+from kehu_analysis.data.folders import reports_folder
 from kehu_analysis.data.proposals import Proposals
 from kehu_analysis.errors import KehuError, RunError, UsageError, reason_of
 from kehu_analysis.intake import page, rejected

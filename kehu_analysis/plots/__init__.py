@@ -16,6 +16,15 @@ from kehu_analysis.plots.loyalty import cohort_retention, overdue_customers, ret
 from kehu_analysis.plots.loyalty_types import loyalty_index, loyalty_types
 from kehu_analysis.plots.retention_of_sales import cohort_sales, keeping_value, sales_retention
 from kehu_analysis.plots.sales import quarter_sales
+from kehu_analysis.plots.satisfaction import (
+    complaints,
+    contact_effect,
+    key_drivers,
+    survey_plan,
+    survey_response,
+    survey_scores,
+    survey_waves,
+)
 from kehu_analysis.plots.segmentation import grade_customers, grade_moves, rfm_profile
 from kehu_analysis.plots.states import call_list_levels, customer_states
 from kehu_analysis.plots.survival import competing_ends, leaving_hazards, survival_curve
@@ -29,6 +38,8 @@ __all__ = [
     "cohort_retention",
     "cohort_sales",
     "competing_ends",
+    "complaints",
+    "contact_effect",
     "cumulative_tracking",
     "customer_lifetime_value",
     "customer_states",
@@ -39,6 +50,7 @@ __all__ = [
     "grade_moves",
     "holdout_check",
     "keeping_value",
+    "key_drivers",
     "leaving_hazards",
     "log_doubts",
     "loyalty_index",
@@ -50,6 +62,10 @@ __all__ = [
     "retention_curve",
     "rfm_profile",
     "sales_retention",
+    "survey_plan",
+    "survey_response",
+    "survey_scores",
+    "survey_waves",
     "survival_curve",
     "value_concentration",
     "weekly_tracking",

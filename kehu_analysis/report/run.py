@@ -20,7 +20,7 @@ from jupyter_core.utils import ensure_event_loop
 from kehu_analysis import labels
 from kehu_analysis.actions import readable
 from kehu_analysis.data import Dataset, default_cache, open_dataset
-from kehu_analysis.data.dataset import reports_folder
+from kehu_analysis.data.folders import reports_folder
 from kehu_analysis.errors import RunError, UsageError
 from kehu_analysis.finding import Finding
 from kehu_analysis.report.excel import write_workbook

@@ -18,6 +18,7 @@ from kehu_analysis.simulate.ragged import choose
 from kehu_analysis.simulate.receivables import terms_days
 from kehu_analysis.simulate.records import customer_file
 from kehu_analysis.simulate.satisfaction import asked
+from kehu_analysis.simulate.upkeep import answer_columns, contact_columns
 from kehu_analysis.simulate.world import catalogue, parameters
 
 BoolArray = NDArray[np.bool_]
@@ -145,24 +146,26 @@ def _customers(block: Block) -> pa.Table:
 
 def _surveys(block: Block) -> pa.Table:
     opinions, n = block.opinions, block.n_shops
-    answers = (asked(opinions, block.shops, block.lives.left_day) & opinions.would_answer)[:n]
-    shop, wave = np.nonzero(answers)
+    shop, wave = np.nonzero(asked(opinions, block.shops, block.lives.left_day)[:n])
+    # Who was asked and did not answer has a row without any answer.
+    answered = opinions.would_answer[shop, wave]
     rng = block.world.rng(block.number, "survey noise")
     noise = rng.normal(size=(*opinions.satisfaction.shape, 2))[shop, wave]
     satisfaction = opinions.satisfaction[shop, wave]
     repurchase = np.clip(0.17 * satisfaction + 0.10 + _RESPONSE_NOISE * noise[:, 0], 0, 1)
     recommendation = np.clip(np.rint(2 * satisfaction - 0.5 + noise[:, 1]), 0, 10)
     drivers = {
-        f"driver_{name}": pa.array(opinions.drivers[shop, wave, place].astype(np.int32))
+        f"driver_{name}": pa.array(opinions.drivers[shop, wave, place].astype(np.int32), mask=~answered)
         for place, name in enumerate(parameters()["satisfaction"]["drivers"])
     }
     return pa.table(
         {
             "customer_id": pc.take(block.customer_ids, pa.array(shop)),
             "date": dates(block.clock, opinions.asked_on[shop, wave]),
-            "satisfaction": pa.array(satisfaction.astype(np.int32)),
-            "repurchase_probability": pa.array(np.rint(20 * repurchase) / 20),
-            "recommendation": pa.array(recommendation.astype(np.int32)),
+            "satisfaction": pa.array(satisfaction.astype(np.int32), mask=~answered),
+            "repurchase_probability": pa.array(np.rint(20 * repurchase) / 20, mask=~answered),
+            "recommendation": pa.array(recommendation.astype(np.int32), mask=~answered),
+            **answer_columns(block, shop, wave, answered),
             **drivers,
         }
     )
@@ -187,6 +190,7 @@ def _contacts(block: Block) -> pa.Table:
             "salesperson_id": texts(salesperson_ids(block.world, block.shops.salesperson), by_whom),
             "minutes": pa.array(minutes[place].astype(np.int32)),
             "cost": money(100 * cost[place]),
+            **contact_columns(block, kinds, place),
         }
     )
 

@@ -13,6 +13,7 @@ from kehu_analysis.workbook.parameters import (
     LifetimeValueParameters,
     LoyaltyParameters,
     Parameters,
+    SatisfactionParameters,
     SegmentationParameters,
 )
 
@@ -110,6 +111,20 @@ CHAPTERS = (
         needs=("surveys",),
         uses=("calendar", "contacts", "customers", "transactions.cost"),
         key_facts=(KeyFact("cohort_retention", "retention_1"), KeyFact("overdue_customers", "n_overdue")),
+    ),
+    ChapterRecord(
+        45,
+        "satisfaction",
+        "satisfaction",
+        parameters=SatisfactionParameters,
+        needs=("surveys", "contacts"),
+        uses=("customers",),
+        key_facts=(
+            KeyFact("survey_scores", "satisfaction"),
+            KeyFact("survey_scores", "nps"),
+            KeyFact("complaints", "per_1000"),
+        ),
+        weight=2,
     ),
     ChapterRecord(
         50,

@@ -75,6 +75,19 @@ def _column(source: str) -> Phrase:
     return Phrase("ui.needed_column", {"table": Phrase(f"table.{table}"), "name": table, "column": column})
 
 
+def stated_scales(dataset: Dataset, table: str) -> dict[str, tuple[float, float]]:
+    """Return the scales of the contract of those columns whose own scale the settings state: it is not to be doubted.
+
+    Examples
+    --------
+    >>> from kehu_analysis import open_dataset
+    >>> stated_scales(open_dataset("data/demo"), "surveys")
+    {}
+    """
+    columns = (contract()[table].column(name) for name in dataset.account["tables"].get(table, {}).get("scales", ()))
+    return {one.name: (one.minimum or 0.0, one.maximum or 0.0) for one in columns if one is not None}
+
+
 def happened_by(rows: pd.DataFrame, table: str, as_of: date) -> pd.DataFrame:
     """Leave out the rows of a table that happened after the last day counted, by its first date that is required.
 

@@ -16,7 +16,7 @@ import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kehu_analysis import labels
-from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.folders import project_folder
 from kehu_analysis.errors import RunError, UsageError, reason_of
 from kehu_analysis.workbook.chapters import CHAPTERS, OVERVIEW
 from kehu_analysis.workbook.own_chapters import METADATA

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from kehu_analysis.data import contract
-from kehu_analysis.data.dataset import project_folder
+from kehu_analysis.data.folders import project_folder
 from kehu_analysis.data.setting_faults import describe_fault
 from kehu_analysis.errors import RunError, UsageError
 from kehu_analysis.labels import Phrase

@@ -57,6 +57,17 @@ class LoyaltyParameters(Parameters):
     keeping_discount_rate: float = Field(default=0.10, ge=0.02, le=1)
 
 
+class SatisfactionParameters(Parameters):
+    """How surely satisfaction is to be known, and which contacts count."""
+
+    survey_interval: float = Field(default=0.90, ge=0.5, le=0.99)
+    survey_half_width: float = Field(default=0.05, ge=0.005, le=0.4)
+    expected_response: float = Field(default=0.5, gt=0, le=1)
+    contact_days: int = Field(default=28, ge=1, le=365)
+    days_in_time: int = Field(default=7, ge=1, le=365)
+    bootstrap_seed: int = Field(default=20260930, ge=0)
+
+
 class LifetimeValueParameters(Parameters):
     """How far ahead is looked, at which rate of discount, and with which intervals."""
 

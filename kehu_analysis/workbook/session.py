@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from kehu_analysis import labels
 from kehu_analysis.actions import list_actions
 from kehu_analysis.data import Dataset, open_dataset
-from kehu_analysis.data.dataset import reports_folder
 from kehu_analysis.data.doubts import doubtful_periods
+from kehu_analysis.data.folders import reports_folder
 from kehu_analysis.errors import InsufficientDataError, ModelError
 from kehu_analysis.finding import Finding
 from kehu_analysis.periods import Quarter

@@ -19,8 +19,8 @@ from tests.rooms import ROOT, analyses, analysis_rooms
 UNITS = {*labels._DECIMALS, "share", "date", "code", "text"}
 NAMES = sorted(labels.entry("finding"))
 EXAMPLES = {path.parent.name: f"tests.{path.parent.name}.examples" for path in (ROOT / "tests").glob("*/examples.py")}
-#: Codes that are not ours: a quarter, a class of a customers' file, or the reason of somebody's own filter.
-FOREIGN_CODES = {"cohort", "group", "reason"}
+#: Codes that are not ours: a quarter, a class of a customers' file, the reason of somebody's own filter or complaint.
+FOREIGN_CODES = {"cohort", "complaint_reason", "group", "reason"}
 
 of_every_finding = pytest.mark.parametrize("name", NAMES)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from kehu_analysis.data import build, check_dataset, default_cache, open_dataset, snapshot
-from kehu_analysis.data.dataset import project_folder, reports_folder
+from kehu_analysis.data.folders import project_folder, reports_folder
 from kehu_analysis.errors import DataError, RunError, UsageError
 
 HEADER = "customer_id,date,amount\n"

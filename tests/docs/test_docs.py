@@ -160,7 +160,8 @@ def test_settings_example_names_every_key_and_works(tmp_path: Path) -> None:
     assert settings.model_fields_set == set(DatasetSettings.model_fields)
     shown = set(settings.table("transactions").model_fields_set)
     for _, _, toml, _ in examples_of_settings("docs/DATA.md"):
-        shown |= set(tomllib.loads(toml).get("tables", {}).get("transactions", {}))
+        for stated in tomllib.loads(toml).get("tables", {}).values():
+            shown |= set(stated)
     assert shown == set(TableSettings.model_fields)
 
     with xlsxwriter.Workbook(tmp_path / "export_1.xlsx") as book:
@@ -207,6 +208,8 @@ def test_examples_of_settings_give_what_they_say(document: str, tmp_path: Path) 
         (folder / "dataset.toml").write_text(toml, encoding="utf-8")
         dataset = open_dataset(folder, cache=tmp_path / "cache")
         assert (title, float(dataset.account["log"]["amount"])) == (title, total)
+        if "scales" in toml:
+            assert dataset.table("surveys")["satisfaction"].tolist() == [5, 3]
         if "customers_by" in toml:
             assert dataset.account["log"]["n_customers"] == 2
 

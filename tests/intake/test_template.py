@@ -124,10 +124,12 @@ def test_cells_take_what_their_column_takes(tmp_path: Path) -> None:
     assert rules["D2:D1048576"] == ("decimal", "0", "1")
     [flag] = sheet(written["campaign_members"]).iterfind(".//x:dataValidation", _NS)
     assert "".join(flag.itertext()) == '"是,否"'
-    [kind] = [
-        rule for rule in sheet(written["contacts"]).iterfind(".//x:dataValidation", _NS) if rule.get("type") == "list"
+    listed = [
+        "".join(rule.itertext())
+        for rule in sheet(written["contacts"]).iterfind(".//x:dataValidation", _NS)
+        if rule.get("type") == "list"
     ]
-    assert "".join(kind.itertext()) == '"visit,call,service,complaint,delivery"'
+    assert listed == ['"visit,call,service,complaint,delivery"', '"owner,staff,family"']
 
 
 def test_required_columns_are_marked(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_report_is_whole(demo_report):
     ]  # fmt: skip
     metrics = json.loads((made / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["quarter"] == "2026Q3"
-    assert set(metrics["facts"]) == {"data_quality", "segmentation", "loyalty", "lifetime_value"}
+    assert set(metrics["facts"]) == {"data_quality", "segmentation", "loyalty", "satisfaction", "lifetime_value"}
     assert metrics["not_run"] == {}
     tables = {path.stem for path in (made / "tables").iterdir()}
     assert tables == {name for findings in metrics["facts"].values() for name in findings}
@@ -188,7 +188,8 @@ def tiny(tmp_path):
     def notebooks(broken_cell=None, chapter="loyalty"):
         folder = tmp_path / "notebooks"
         folder.mkdir()
-        for number, name in enumerate(("overview", "data_quality", "segmentation", "loyalty", "lifetime_value")):
+        names = ("overview", "data_quality", "segmentation", "loyalty", "satisfaction", "lifetime_value")
+        for number, name in enumerate(names):
             cells = [
                 nbformat.v4.new_code_cell('data = ""\nquarter = ""\nlang = "zh"', metadata={"tags": ["parameters"]}),
                 nbformat.v4.new_code_cell(LEAVES_FINDINGS.format(chapter=name)),
@@ -250,7 +251,8 @@ def test_failed_run_leaves_the_earlier_report_as_it_was(tiny):
 
 def test_progress_names_the_notebooks(tiny):
     done = run_tiny(tiny, tiny())
-    for name in ("00_overview", "10_data_quality", "20_segmentation", "30_loyalty", "40_lifetime_value"):
+    names = ("00_overview", "10_data_quality", "20_segmentation", "30_loyalty", "40_satisfaction", "50_lifetime_value")
+    for name in names:
         assert f"Running notebook: {name}" in done.stderr
 
 

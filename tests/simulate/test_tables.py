@@ -201,12 +201,17 @@ def test_every_order_is_delivered_on_its_day(tables):
     pd.testing.assert_frame_equal(drops[columns].sort_values(columns, ignore_index=True), expected)
 
 
-def test_who_answered_is_in_the_surveys_and_nobody_else(tables):
+def test_who_was_asked_is_in_the_surveys_and_who_did_not_answer_has_no_answer(tables):
     truth = tables["truth_surveys"].rename(columns={"asked_on": "date"})
     columns = ["customer_id", "date", "satisfaction"]
-    answered = truth.loc[truth["answered"], columns].sort_values(columns, ignore_index=True)
-    assert 0 < len(answered) < len(truth)
-    pd.testing.assert_frame_equal(tables["surveys"][columns].sort_values(columns, ignore_index=True), answered)
+    truth = truth.sort_values(columns[:2], ignore_index=True)
+    asked = tables["surveys"].sort_values(columns[:2], ignore_index=True)
+    assert 0 < truth["answered"].sum() < len(truth)
+    told = truth[columns].assign(satisfaction=truth["satisfaction"].where(truth["answered"]))
+    pd.testing.assert_frame_equal(asked[columns], told, check_dtype=False)
+    answers = asked.drop(columns=columns[:2])
+    assert answers[truth["answered"]].notna().all(axis=None)
+    assert answers[~truth["answered"]].isna().all(axis=None)
 
 
 def test_the_truth_of_campaigns_has_a_row_for_every_member(tables):

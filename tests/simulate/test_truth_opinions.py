@@ -17,9 +17,14 @@ GIVEN = parameters()["satisfaction"]
 DRIVERS = GIVEN["drivers"]
 
 
+def answers_of(given: Company) -> pd.DataFrame:
+    """The questionnaires that were answered."""
+    return given.tables["surveys"].dropna(subset="satisfaction")
+
+
 def drivers_found(given: Company) -> list[Found]:
     """Least squares of satisfaction on the six drivers, errors by shop."""
-    surveys = given.tables["surveys"]
+    surveys = answers_of(given)
     drivers = surveys[[f"driver_{name}" for name in DRIVERS]].set_axis(DRIVERS, axis=1).astype(float)
     shop = surveys.customer_id.astype("category").cat.codes
     fit = sm.OLS(surveys.satisfaction.astype(float), sm.add_constant(drivers)).fit(
@@ -69,7 +74,7 @@ def mean_found(given: Company, *, weighted: bool = True) -> Found:
 
 def complaints_found(given: Company) -> Found:
     """Poisson regression of complaints on the mean score of delivery, of shops that answered three times or more."""
-    scores = given.tables["surveys"].groupby("customer_id").driver_delivery.agg(["size", "mean"])
+    scores = answers_of(given).groupby("customer_id").driver_delivery.agg(["size", "mean"])
     shops = given.shops.merge(scores[scores["size"] >= 3], left_on="customer_id", right_index=True)
     complaints = given.tables["contacts"].query("kind == 'complaint'").groupby("customer_id").size()
     counts = complaints.reindex(shops.customer_id).fillna(0).to_numpy()
@@ -90,7 +95,7 @@ def test_two_drivers_act_and_four_do_not() -> None:
 
 
 def test_the_idle_driver_goes_along_with_satisfaction() -> None:
-    surveys = company().tables["surveys"]
+    surveys = answers_of(company())
     with_satisfaction = surveys.filter(like="driver_").corrwith(surveys.satisfaction)
     assert with_satisfaction[f"driver_{GIVEN['correlated']}"] > 0.2
     idle = [name for name, effect in zip(DRIVERS, GIVEN["effect"], strict=True) if effect == 0]
@@ -108,7 +113,7 @@ def test_answering_depends_on_satisfaction_where_asked_for() -> None:
 
 def driver_means_found(given: Company) -> list[Found]:
     """Least squares of the two acting drivers on what is known of a shop, errors by shop."""
-    surveys = given.tables["surveys"].merge(given.shops, on="customer_id")
+    surveys = answers_of(given).merge(given.shops, on="customer_id")
     known = pd.DataFrame(
         {
             "const": 1.0,

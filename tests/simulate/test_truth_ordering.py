@@ -136,7 +136,8 @@ def staying_found(given: Company) -> list[Found]:
 
 def observed_staying_found(given: Company) -> Found:
     """The same as an analyst has it: only who answered, and attributes in place of the shop's own rate."""
-    surveys = given.tables["surveys"].rename(columns={"date": "asked_on"})[["customer_id", "asked_on", "satisfaction"]]
+    surveys = given.tables["surveys"].dropna(subset="satisfaction").rename(columns={"date": "asked_on"})
+    surveys = surveys[["customer_id", "asked_on", "satisfaction"]]
     rows = half_years(given, surveys)
     design = pd.get_dummies(rows[["segment", "type"]], dtype=float).drop(columns=["segment_steady", "type_convenience"])
     design = sm.add_constant(design.drop(columns="type_wholesale").assign(points=rows.points))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kehu_analysis import simulate
 from kehu_analysis.data import check_dataset, contract
-from kehu_analysis.data.dataset import CACHE_VARIABLE
+from kehu_analysis.data.folders import CACHE_VARIABLE
 from kehu_analysis.errors import DataError, RunError, UsageError
 from kehu_analysis.simulate import writing
 from kehu_analysis.simulate.world import BLOCK, World

@@ -24,7 +24,7 @@ _FEWEST_IN_FILE = 5
 #: So many rows tell whether an amount is that of an order; of so few orders, and less than this share, none is told.
 _ROWS_OF_ORDERS, _FEWEST_ORDERS, _SAME = 200_000, 5, 0.98
 _KEPT = "line_class IN ('accepted', 'set_apart')"
-_LEFT_OUT = f"(line_class = 'filtered' AND reason <> '{TOTAL}')"
+_LEFT_OUT = f"(line_class = 'filtered' AND class_reason <> '{TOTAL}')"
 
 
 def sums_of_others(connection: duckdb.DuckDBPyConnection, table: Table, *, with_rows: bool) -> list[dict[str, Any]]:

@@ -63,23 +63,25 @@ def write_rejected(
     """
     name = table.name
     connection.execute(
-        f"CREATE TEMP TABLE {name}_rejected AS SELECT {FILE}, {ROW}, fault_column, reason FROM {name}_rows "
+        f"CREATE TEMP TABLE {name}_rejected AS SELECT {FILE}, {ROW}, fault_column, class_reason FROM {name}_rows "
         "WHERE line_class = 'rejected'"
     )
     texts = given_texts(table, parts, f"{name}_rejected", table.key, settings)
     listed = folder / f"rejected_{name}.parquet"
     connection.execute(
         f'COPY (SELECT {quoted(name)} AS "table", f.{FILE} AS file, f.{ROW} AS "row", coalesce(f.fault_column, \'\') '
-        f'AS "column", coalesce(t.fault_value, \'\') AS "value", f.reason FROM {name}_rejected f '
+        f'AS "column", coalesce(t.fault_value, \'\') AS "value", f.class_reason AS reason FROM {name}_rejected f '
         f'LEFT JOIN ({texts}) t USING ({FILE}, {ROW}) ORDER BY file, "row") TO {quoted(listed)} (FORMAT parquet)'
     )
     # Another table is ended by a setting; its lines are not to be mended one by one.
-    connection.execute(f"CREATE TEMP VIEW {name}_to_mend AS SELECT * FROM {name}_rejected WHERE reason <> '{SECOND}'")
+    connection.execute(
+        f"CREATE TEMP VIEW {name}_to_mend AS SELECT * FROM {name}_rejected WHERE class_reason <> '{SECOND}'"
+    )
     in_own_columns = " UNION ALL BY NAME ".join(own_columns(table, part, f"{name}_to_mend") for part in parts)
     connection.execute(
-        f"COPY (SELECT * EXCLUDE ({FILE}, {ROW}, fault_column, reason), {FILE} AS _file, {ROW} AS _row, "
-        f"coalesce(fault_column, '') AS _column, reason AS _reason FROM ({in_own_columns}) ORDER BY {FILE}, {ROW}) "
-        f"TO {quoted(folder / f'rejected_rows_{name}.parquet')} (FORMAT parquet)"
+        f"COPY (SELECT * EXCLUDE ({FILE}, {ROW}, fault_column, class_reason), {FILE} AS _file, {ROW} AS _row, "
+        f"coalesce(fault_column, '') AS _column, class_reason AS _reason FROM ({in_own_columns}) "
+        f"ORDER BY {FILE}, {ROW}) TO {quoted(folder / f'rejected_rows_{name}.parquet')} (FORMAT parquet)"
     )
     return _rows(
         connection,

@@ -34,7 +34,7 @@ def with_mended(query: str, mending: Sequence[OpenedFile], others: Sequence[str]
         f"AND m.{ROW} = p.mended_row AND p.n = 1) "
         "SELECT c.* REPLACE (CASE WHEN m.mark THEN 'filtered' WHEN i.mark IS NOT NULL THEN 'rejected' "
         "ELSE c.line_class END AS line_class, "
-        "CASE WHEN m.mark THEN 'mended' ELSE coalesce(i.mark, c.reason) END AS reason) "
+        "CASE WHEN m.mark THEN 'mended' ELSE coalesce(i.mark, c.class_reason) END AS class_reason) "
         f"FROM classified c LEFT JOIN (SELECT *, true AS mark FROM mended) m USING ({FILE}, {ROW}) "
         f"LEFT JOIN idle i USING ({FILE}, {ROW})"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kehu_analysis.data.checking.texts import Style, in_plain_characters
-from kehu_analysis.data.schema import pattern_of, units_of_cells
+from kehu_analysis.data.schema import Column, pattern_of, units_of_cells
 from kehu_analysis.engine.duckdb import quoted
 
 #: Of a sum in ten thousands, and of a factor, more decimals count.
@@ -14,6 +14,24 @@ _NUMERIC = ("DOUBLE", "FLOAT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIG
 def is_number(sql_type: str) -> bool:
     """Tell whether a type of a file's column is a number."""
     return sql_type in _NUMERIC or sql_type.startswith("DECIMAL")
+
+
+def rescaled(value: str, scale: tuple[float, float], column: Column) -> str:
+    """Return an answer on a column's own scale, from the one that it was given on; NULL for one beyond that.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> grade = rescaled("answer", (1, 10), Column("satisfaction", "integer", minimum=1, maximum=5))
+    >>> duckdb.sql(f"SELECT list({grade}) FROM (VALUES (1), (7), (10), (11)) AS rows (answer)").fetchone()
+    ([1, 4, 5, None],)
+    """
+    first, last = scale
+    low, high = column.minimum or 0.0, column.maximum or 0.0
+    moved = f"({low!r} + (CAST({value} AS DOUBLE) - {first!r}) * {(high - low) / (last - first)!r})"
+    whole = f"round({moved})" if column.kind == "integer" else moved
+    inside = f"CAST({value} AS DOUBLE) BETWEEN {min(scale)!r} AND {max(scale)!r}"
+    return f"CAST(CASE WHEN {inside} THEN {whole} END AS {column.sql_type})"
 
 
 def number_of(text: str, sql_type: str, style: Style) -> str:

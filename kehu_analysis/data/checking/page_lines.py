@@ -145,14 +145,14 @@ def _is_given(column: Column) -> str:
 
 
 def broken_reason(last_row: int | Mapping[str, int] | None) -> str:
-    """Return the class and the reason of a line whose structure is broken: ``line_class``, ``reason``."""
+    """Return the class and the reason of a line whose structure is broken: ``line_class``, ``class_reason``."""
     cases = [f"WHEN {_is_below(last_row)} THEN '{BELOW}'"] if last_row is not None else []
     for form, reason in (("total_line", TOTAL), ("footer", FOOTER)):
         cases.append(f"WHEN regexp_matches(line_text, {quoted(pattern_of('page_lines', form))}) THEN '{reason}'")
     reason = f"CASE {' '.join(cases)} END"
     return (
         f"CASE WHEN {reason} IS NULL THEN 'rejected' ELSE 'filtered' END AS line_class, "
-        f"coalesce({reason}, 'broken_line') AS reason"
+        f"coalesce({reason}, 'broken_line') AS class_reason"
     )
 
 
@@ -175,7 +175,7 @@ def check_totals(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[st
     rows = f"{table.name}_rows"
     found = connection.execute(
         f"WITH totals AS (SELECT {FILE}, {ROW}, amount AS total FROM {rows} "
-        f"WHERE line_class = 'filtered' AND reason = '{TOTAL}' AND amount IS NOT NULL), "
+        f"WHERE line_class = 'filtered' AND class_reason = '{TOTAL}' AND amount IS NOT NULL), "
         f"parts AS (SELECT t.{FILE}, t.{ROW}, coalesce(sum(r.amount), 0) AS since FROM {rows} r "
         f"ASOF JOIN totals t ON r.{FILE} = t.{FILE} AND r.{ROW} < t.{ROW} "
         f"WHERE r.line_class IN ('accepted', 'set_apart') GROUP BY ALL), "
@@ -233,14 +233,14 @@ def with_second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows
     # Another table with a header of its own that shares columns with this one says so, whatever its rows hold.
     headed = (
         f"SELECT r.{FILE}, min(r.{ROW}) AS begins FROM {rows} r JOIN ({ends}) e USING ({FILE}) "
-        f"WHERE r.reason = '{SECOND}' AND e.n > 0 GROUP BY r.{FILE}"
+        f"WHERE r.class_reason = '{SECOND}' AND e.n > 0 GROUP BY r.{FILE}"
     )
     days = [identifier(column.name) for column in needed if column is not None and column.kind == "date"]
     no_day = " AND ".join(f"r.{day} IS NULL" for day in days) or "false"
     begins = (
         f"SELECT r.{FILE}, min(r.{ROW}) AS begins FROM {rows} r JOIN ({ends}) e USING ({FILE}) "
         f"WHERE r.line_class = 'rejected' AND r.{ROW} > e.last AND e.n >= {_FEWEST_ABOVE} GROUP BY r.{FILE} "
-        f"HAVING count(*) >= {_FEWEST_BELOW} AND (bool_and(r.reason = 'broken_line' OR ({is_foreign})) "
+        f"HAVING count(*) >= {_FEWEST_BELOW} AND (bool_and(r.class_reason = 'broken_line' OR ({is_foreign})) "
         # The first of them is a header, and sums of their own may stand below.
         f"OR (arg_min({is_foreign}, r.{ROW}) AND bool_and({no_day})))"
     )
@@ -250,9 +250,9 @@ def with_second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows
     if not found:
         return None
     condition = " OR ".join(f"({FILE} = {quoted(file)} AND {ROW} >= {row})" for file, row in found)
-    is_ours = f"(({condition}) AND (line_class <> 'filtered' OR reason = '{SECOND}'))"
+    is_ours = f"(({condition}) AND (line_class <> 'filtered' OR class_reason = '{SECOND}'))"
     return (
         f"SELECT * REPLACE (CASE WHEN {is_ours} THEN 'rejected' ELSE line_class END AS line_class, "
-        f"CASE WHEN {is_ours} THEN '{SECOND}' ELSE reason END AS reason, "
+        f"CASE WHEN {is_ours} THEN '{SECOND}' ELSE class_reason END AS class_reason, "
         f"CASE WHEN {is_ours} THEN NULL ELSE fault_column END AS fault_column) FROM {rows}"
     )

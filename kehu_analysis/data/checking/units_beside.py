@@ -43,7 +43,7 @@ def units_beside(
     """
     if settings.amount_unit is not None:
         return []
-    footers = f"SELECT {FILE}, {ROW} FROM {table.name}_rows WHERE line_class = 'filtered' AND reason = '{FOOTER}'"
+    footers = f"SELECT {FILE}, {ROW} FROM {table.name}_rows WHERE line_class = 'filtered' AND class_reason = '{FOOTER}'"
     found = []
     for part in parts:
         file = part.file

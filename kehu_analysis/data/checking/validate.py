@@ -11,6 +11,7 @@ import duckdb
 from kehu_analysis.data.checking.amounts import adjusted_amount, computed_amount, is_computable
 from kehu_analysis.data.checking.mapping import ColumnMapping, listed
 from kehu_analysis.data.checking.mended_rows import with_mended
+from kehu_analysis.data.checking.numbers import rescaled
 from kehu_analysis.data.checking.page_lines import SECOND, broken_reason, page_mark, page_reason, with_second_tables
 from kehu_analysis.data.checking.parse import (
     are_plain,
@@ -67,7 +68,7 @@ def classify(
     last_valid_day: str,
     scratch: Path,
 ) -> list[Column]:
-    """Make ``<table>_rows``: every row with its values, ``line_class``, ``reason``, ``fault_column``.
+    """Make ``<table>_rows``: every row with its values, ``line_class``, ``class_reason``, ``fault_column``.
 
     An optional column whose value cannot be read becomes missing, and ``warning_<column>`` says why; the row itself
     stays. Raw texts are not carried along: :func:`given_texts` looks up the few that are needed. ``<table>_census``
@@ -155,7 +156,7 @@ def plain_ids(
 
 
 def _second_tables(connection: duckdb.DuckDBPyConnection, table: Table, rows: str) -> str | None:
-    rejected = f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'rejected' OR reason = '{SECOND}'"
+    rejected = f"SELECT count(*) FROM {table.name}_census WHERE line_class = 'rejected' OR class_reason = '{SECOND}'"
     return None if connection.execute(rejected).fetchone() == (0,) else with_second_tables(connection, table, rows)
 
 
@@ -177,7 +178,7 @@ def _take_census(connection: duckdb.DuckDBPyConnection, table: Table, columns: S
     warned = [warning(column) for column in columns if has_warning(column)]
     n_doubts = f"count({') + count('.join(warned)})" if warned else "0"
     connection.execute(
-        f"CREATE TEMP TABLE {table.name}_census AS SELECT {customer} AS customer_id, line_class, reason, "
+        f"CREATE TEMP TABLE {table.name}_census AS SELECT {customer} AS customer_id, line_class, class_reason, "
         f"count(*) AS n_lines, sum({amount}) AS amount, {n_doubts} AS n_doubts FROM {rows} GROUP BY ALL"
     )
 
@@ -200,6 +201,8 @@ def _values(part: Part, table: Table, columns: Sequence[Column], settings: Table
             value, is_given = f"CAST(NULL AS {column.sql_type})", "false"
         if column.name == "amount" and table.name == "transactions":
             value = adjusted_amount(value, _day(part, table, timezone), header, settings)
+        if column.name in settings.scales and column.minimum is not None and column.maximum is not None:
+            value = rescaled(value, settings.scales[column.name], column)
         listed_values.append(f"{value} AS {identifier(column.name)}")
         if not is_always_readable(column):
             listed_values.append(f"{is_given} AS {given(column)}")
@@ -279,7 +282,7 @@ def _classified(table: Table, judged: str) -> str:
         "SELECT * EXCLUDE (broken, filter_reason), CASE WHEN filter_reason IS NOT NULL THEN 'filtered' "
         f"WHEN broken IS NOT NULL THEN 'rejected' WHEN {without_customer} THEN 'set_apart' ELSE 'accepted' END "
         f"AS line_class, coalesce(filter_reason, broken, CASE WHEN {without_customer} THEN 'no_customer' END) "
-        f"AS reason FROM ({judged})"
+        f"AS class_reason FROM ({judged})"
     )
 
 

@@ -21,6 +21,8 @@ NO_COUNTS = """
     survival_24 survival_36 won_back_share
     cost_ratio cost_ratio_low cost_ratio_high difference_months mean_months proverb_low proverb_high start_months
     trend_per_year
+    earlier_difference change half_width_of_mean r_squared strongest strongest_points complaint_ratio strongest_ratio
+    kind effect_share
 """
 #: Where what is counted has been named, or is not going to be.
 ENDS = """
@@ -29,7 +31,7 @@ ENDS = """
 """
 #: What is counted.
 ONE = """
-    champion cohort column customer day doubt error interval item line model month purchase quarter return row segment
+    champion cohort column customer day doubt driver error interval item line model month purchase quarter return row segment
     shop supposition template term value warning week year
 """
 

@@ -198,7 +198,7 @@ def examples_of_settings(document: str) -> list[tuple[str, list[tuple[str, str]]
 @pytest.mark.parametrize("document", ["docs/DATA.md", "docs/DATA.zh-CN.md"])
 def test_examples_of_settings_give_what_they_say(document: str, tmp_path: Path) -> None:
     examples = examples_of_settings(document)
-    assert len(examples) == 11
+    assert len(examples) == 12
     for number, (title, files, toml, total) in enumerate(examples):
         folder = tmp_path / str(number)
         folder.mkdir()

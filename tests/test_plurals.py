@@ -31,8 +31,8 @@ ENDS = """
 """
 #: What is counted.
 ONE = """
-    champion cohort column customer day doubt driver error interval item line model month purchase quarter return row segment
-    shop supposition template term value warning week year
+    champion cohort column customer day doubt driver error interval item line model month purchase quarter return row
+    segment shop supposition template term value warning week year
 """
 
 

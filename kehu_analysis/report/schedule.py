@@ -35,7 +35,7 @@ def run_in_order(
     >>> with ThreadPoolExecutor(1) as pool:
     ...     run_in_order(pool, CHAPTERS, started.append, at_a_time=1)
     >>> started
-    ['segmentation', 'lifetime_value', 'data_quality', 'loyalty']
+    ['segmentation', 'lifetime_value', 'satisfaction', 'data_quality', 'loyalty']
     """
     waiting = by_urgency(chapters)
     running: dict[Future[None], str] = {}

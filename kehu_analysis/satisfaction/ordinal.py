@@ -16,6 +16,9 @@ __all__ = ["OrdinalFit", "fit_ordinal"]
 
 Array = npt.NDArray[np.float64]
 
+#: Places to which effects and errors are told: derivatives are taken from differences.
+_PLACES = 6
+
 
 class OrdinalFit(NamedTuple):
     """A proportional-odds model.
@@ -76,6 +79,9 @@ def fit_ordinal(grades: pd.Series, drivers: pd.DataFrame, groups: npt.ArrayLike 
         if not np.isfinite(parameters).all() or np.abs(gradient).max() > 1e-3 * len(grades):
             raise ConvergenceError("ordinal_not_fitted", n_rows=len(grades), n_drivers=n_drivers)
         bread = np.linalg.pinv(-np.asarray(model.hessian(parameters), dtype=np.float64))
+        # Where the search ends hangs on the last bit of its sums; where a Newton step from there leads, hardly.
+        for _ in range(2):
+            parameters = parameters + bread @ np.asarray(model.score(parameters), dtype=np.float64)
         covariance = bread
         if groups is not None:
             scores = np.asarray(model.score_obs(parameters), dtype=np.float64)
@@ -88,4 +94,5 @@ def fit_ordinal(grades: pd.Series, drivers: pd.DataFrame, groups: npt.ArrayLike 
     if not (np.isfinite(errors).all() and (errors > 0).all()) or np.abs(parameters[:n_drivers]).max() > 50:
         raise ConvergenceError("ordinal_not_fitted", n_rows=len(grades), n_drivers=n_drivers)
     thresholds = np.asarray(model.transform_threshold_params(parameters), dtype=np.float64)[1:-1]
-    return OrdinalFit(parameters[:n_drivers], errors, thresholds, float(fit.llf))
+    effects = parameters[:n_drivers].round(_PLACES)
+    return OrdinalFit(effects, errors.round(_PLACES), thresholds.round(_PLACES), float(fit.llf))

@@ -51,7 +51,7 @@ def test_one_wave_shows_no_change() -> None:
 def test_equal_answers_are_refused() -> None:
     drivers = {"driver_a": np.arange(60) % 5 + 1, "driver_b": np.arange(60) % 4 + 2}
     for analysis in (survey_scores, key_drivers):
-        with pytest.raises(InsufficientDataError, match="are 4") as refused:
+        with pytest.raises(InsufficientDataError, match="is 4") as refused:
             analysis(survey(satisfaction=4, **drivers))
         assert refused.value.code == "answers_equal"
 

@@ -23,8 +23,8 @@ def rescaled(value: str, scale: tuple[float, float], column: Column) -> str:
     --------
     >>> import duckdb
     >>> grade = rescaled("answer", (1, 10), Column("satisfaction", "integer", minimum=1, maximum=5))
-    >>> duckdb.sql(f"SELECT list({grade}) FROM (VALUES (1), (7), (10), (11)) AS rows (answer)").fetchone()
-    ([1, 4, 5, None],)
+    >>> duckdb.sql(f"SELECT list({grade}) FROM (VALUES (1), (7), (10), (11)) AS rows (answer)").fetchall()
+    [([1, 4, 5, None],)]
     """
     first, last = scale
     low, high = column.minimum or 0.0, column.maximum or 0.0

@@ -156,8 +156,8 @@ def call_list_levels(states: Finding) -> Finding:
     -------
     Finding
         ``call_list_levels``: one row a level: ``level``, ``n_listed`` (silent beyond the limit of that level, for less
-        than a year), ``expected_false_alarms`` (of them, still there), ``share_of_leavers_found`` (of those who left
-        within the last 91 days, expected). Facts: those of the level chosen, with ``interval``.
+        than a year, and not surely gone), ``expected_false_alarms`` (of them, still there), ``share_of_leavers_found``
+        (of those who left within the last 91 days, expected). Facts: those of the level chosen, with ``interval``.
 
     Examples
     --------
@@ -168,9 +168,10 @@ def call_list_levels(states: Finding) -> Finding:
     [[1.0, 0.8571428571428572]]
     """
     table, chosen = states.table, float(states.facts["interval"].value)  # type: ignore[arg-type]
+    is_called = (table["silence_days"] < LONGEST_ON_LIST) & (table["probability_gone"] < _GONE)
     rows = []
     for level in sorted({*LEVELS, chosen}):
-        listed = (table["probability_late"] > level) & (table["silence_days"] < LONGEST_ON_LIST)
+        listed = (table["probability_late"] > level) & is_called
         recently = table["probability_gone_recently"]
         rows.append(
             {

@@ -65,7 +65,7 @@ def leaving_hazards(finding: Finding, *, lang: str = "zh", ax: Axes | None = Non
     ax.errorbar(ratios, places, xerr=around, fmt="o", color=Colour.BLUE, ecolor=Colour.LIGHT_BLUE, elinewidth=3)
     ax.axvline(1, color=Colour.INK, linewidth=1)
     ax.set_xscale("log")
-    ax.set_yticks(places, [labels.shortened(str(term), _LONGEST_NAME) for term in shown["term"]])
+    ax.set_yticks(places, [labels.shortened(_in_words(str(term), lang), _LONGEST_NAME) for term in shown["term"]])
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(unit_formatter("number", lang))
     ax.xaxis.set_minor_formatter(unit_formatter("number", lang))
@@ -101,3 +101,10 @@ def competing_ends(finding: Finding, *, lang: str = "zh", ax: Axes | None = None
     ax.legend(loc="upper left")
     ax.set_title(finding.title(lang))
     return ax
+
+
+def _in_words(term: str, lang: str) -> str:
+    """Return a term of a model, ``business_type: x``, with the column of the customers' file in the reader's words."""
+    column, mark, level = term.partition(": ")
+    code = f"contract.customers.{column}"
+    return f"{labels.label(code, lang) if labels.has(code) else column}{mark}{level}"

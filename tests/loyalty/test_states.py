@@ -127,7 +127,7 @@ def test_the_errors_of_every_level_come_true():
     judged = found.table.set_index("customer_id")
     gone = pd.Series(left, index=frame["customer_id"]).reindex(judged.index)
     for level, row in table.iterrows():
-        listed = (judged["probability_late"] > level) & (judged["silence_days"] < 365)
+        listed = (judged["probability_late"] > level) & (judged["silence_days"] < 365) & (judged["state"] != "gone")
         assert row["n_listed"] == listed.sum()
         still_there = int((listed & ~gone).sum())
         assert row["expected_false_alarms"] == pytest.approx(still_there, abs=4 * np.sqrt(still_there) + 3)

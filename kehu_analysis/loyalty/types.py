@@ -91,6 +91,11 @@ def patronage_of_year(
     quarters_back
         Quarters left out at the end of the log.
 
+    Returns
+    -------
+    DataFrame
+        That of :func:`patronage`; without a row where nobody bought in that year.
+
     Examples
     --------
     >>> periods = pd.PeriodIndex(["2025Q1", "2025Q4", "2025Q4"], freq="Q-DEC")
@@ -103,6 +108,8 @@ def patronage_of_year(
     age = int(cells["number"].max()) - quarters_back - cells["number"]
     days = cells[(age >= 0) & (age < 4)].groupby("customer_id")["n_purchase_days"].sum()
     purchases = days[days > 0].rename("purchase_days").reset_index()
+    if purchases.empty:  # a log that is younger: there is nobody to class then
+        return pd.DataFrame({"customer_id": [], "patronage": [], "patronage_error": [], "n_peers": []})
     peers = tuple(name for name in PEERS if customers is not None and name in customers)
     return patronage(purchases, customers, peers=peers)
 

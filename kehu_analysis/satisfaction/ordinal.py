@@ -17,7 +17,7 @@ __all__ = ["OrdinalFit", "fit_ordinal"]
 Array = npt.NDArray[np.float64]
 
 #: Places to which effects and errors are told: derivatives are taken from differences.
-_PLACES = 6
+_PLACES = 4
 
 
 class OrdinalFit(NamedTuple):

@@ -5,11 +5,12 @@ from kehu_analysis.loyalty.index import loyalty_index
 from kehu_analysis.loyalty.leaving import competing_ends, leaving_hazards
 from kehu_analysis.loyalty.lives import lives_by_file, lives_by_silence, lives_of
 from kehu_analysis.loyalty.overdue import overdue_customers
+from kehu_analysis.loyalty.patronage import patronage, patronage_of_year
 from kehu_analysis.loyalty.retention import cohort_retention
 from kehu_analysis.loyalty.sales_retention import cohort_sales, sales_retention
 from kehu_analysis.loyalty.states import STATES, call_list_levels, customer_states
 from kehu_analysis.loyalty.survival import survival_curve
-from kehu_analysis.loyalty.types import loyalty_type_moves, loyalty_types, patronage, patronage_of_year
+from kehu_analysis.loyalty.types import loyalty_type_moves, loyalty_types
 from kehu_analysis.loyalty.won_back import won_back_customers
 
 __all__ = [
